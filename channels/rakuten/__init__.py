@@ -1,0 +1,1 @@
+"""Rakuten Ichiba by RMS WEB SERVICE: orders, numbers and cancellations of one shop."""

@@ -1,0 +1,1 @@
+"""Four marketplaces in one HTTP process: real wire formats, limits and delays, and shoppers."""

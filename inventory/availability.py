@@ -1,0 +1,102 @@
+"""How many units a listing may show now, and how that number may be brought there. Pure (L7)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from inventory.quantities import available_to_promise, held_back, publishable
+
+
+class Lane(StrEnum):
+    """How a number travels. A zero goes first; a raise waits for the raise barrier.
+
+    `read` is no push: the number at the channel must be read before anything else is decided.
+    """
+
+    ZERO = "zero"
+    LOWER = "lower"
+    RAISE = "raise"
+    READ = "read"
+
+
+class Rules(Struct, frozen=True, kw_only=True):
+    """The seller's rules for one listing, after SKU, channel and listing were put together."""
+
+    safety_stock: int = 0
+    safety_percent: int = 0
+    quantity_max: int | None = None
+    quantity_floor: int = 0
+    closed: bool = False
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """The range in which the number at the channel lies, as far as the ledger can know.
+
+    Sales near the moment of the last write may or may not be contained in it, hence a range.
+    """
+
+    low: int
+    high: int
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """What a listing should show. `lane` None: nothing needs to be sent.
+
+    `quantity` is the number to send, `wanted` the number that the rules allow; an absolute channel
+    may be kept below it by the margin for its own unseen sales.
+    """
+
+    wanted: int
+    quantity: int
+    lane: Lane | None
+    change: int | None = None
+
+
+def wanted_quantity(available: int, rules: Rules) -> int:
+    """The number that the rules allow for a pool with `available` units."""
+    if rules.closed:
+        return 0
+    safety_stock = held_back(available, units=rules.safety_stock, percent=rules.safety_percent)
+    return publishable(
+        atp=available_to_promise(available=available, safety_stock=safety_stock),
+        quantity_max=rules.quantity_max,
+        quantity_floor=rules.quantity_floor,
+    )
+
+
+def target_absolute(wanted: int, shown: Shown | None, *, unseen: int) -> Target:
+    """For a channel whose number can only be overwritten.
+
+    Overwriting gives back what was sold there unseen (up to `unseen` units), so a number counts as
+    lower only if it is at most the lowest number that may stand there less those units. A number
+    that must fall is sent that low at once; anything above waits as a raise, less the margin.
+    """
+    if shown is None:
+        lane = Lane.READ if wanted else Lane.ZERO
+        return Target(wanted=wanted, quantity=wanted, lane=lane)
+    if shown.high > wanted:
+        quantity = max(min(wanted, shown.low - unseen), 0)
+        lane = Lane.LOWER if quantity else Lane.ZERO
+        return Target(wanted=wanted, quantity=quantity, lane=lane)
+    raised = max(wanted - unseen, 0)
+    lane_or_none = Lane.RAISE if raised > shown.low else None
+    return Target(
+        wanted=wanted, quantity=raised if lane_or_none else shown.low, lane=lane_or_none
+    )
+
+
+def target_relative(wanted: int, shown: Shown | None) -> Target:
+    """For a channel whose number can be changed by a difference, which is safe at any time."""
+    if shown is None or shown.low != shown.high:
+        lane = Lane.READ if wanted else Lane.ZERO
+        return Target(wanted=wanted, quantity=wanted, lane=lane)
+    change = wanted - shown.low
+    if change == 0:
+        return Target(wanted=wanted, quantity=wanted, lane=None, change=0)
+    if change > 0:
+        lane = Lane.RAISE
+    else:
+        lane = Lane.LOWER if wanted else Lane.ZERO
+    return Target(wanted=wanted, quantity=wanted, lane=lane, change=change)

@@ -1,0 +1,85 @@
+"""The `hikiate` command: what people, CI and containers call."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import typer
+
+ROOT = Path(__file__).resolve().parent.parent
+# What `hikiate lint` runs: a name for people, then arguments for this Python's own tools.
+CHECKS = (
+    ("ruff check", ("ruff", "check")),
+    ("ruff format", ("ruff", "format", "--check")),
+    ("mypy", ("mypy",)),
+    ("import-linter", ("lint-imports", "--no-logo")),
+)
+
+app = typer.Typer(
+    name="hikiate",
+    help="Central stock ledger for one pile of stock sold on many channels.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+def checkout() -> Path:
+    """The checkout this code runs from; ends the command where it is an installed package."""
+    if not (ROOT / "pyproject.toml").exists():
+        raise typer.BadParameter("this command needs a checkout of the project")
+    return ROOT
+
+
+def main() -> None:
+    """Entry point of the installed `hikiate` script and of `python -m inventory`."""
+    app(prog_name="hikiate")
+
+
+# "hikiate test -k ledger" and "hikiate test --lf": whatever is not ours goes on to pytest.
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "allow_interspersed_args": False,
+        "help_option_names": [],
+        "ignore_unknown_options": True,
+    }
+)
+def test(context: typer.Context) -> None:
+    """Run the test suite of this checkout; arguments go to pytest, whose exit code it returns."""
+    os.chdir(checkout())
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "pytest", *context.args])
+
+
+@app.command()
+def lint() -> None:
+    """Check rules, format, types and import directions; exit code 1 if any of them failed."""
+    root, failed = checkout(), []
+    for name, (tool, *arguments) in CHECKS:
+        typer.echo(f"== {name}", err=True)
+        program = str(Path(sys.executable).with_name(tool))
+        if subprocess.run([program, *arguments], cwd=root, check=False).returncode:
+            failed.append(name)
+    if failed:
+        typer.echo(f"failed: {', '.join(failed)}", err=True)
+        raise typer.Exit(1)
+    typer.echo("lint: all clean", err=True)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of Hikiate and of the Python it runs on."""
+    try:
+        number = metadata.version("hikiate")
+    except metadata.PackageNotFoundError:
+        # A checkout is not installed; its own file says what it is.
+        settings = tomllib.loads((checkout() / "pyproject.toml").read_text(encoding="utf-8"))
+        number = settings["project"]["version"]
+    typer.echo(f"hikiate {number} (Python {platform.python_version()})")

@@ -1,0 +1,1 @@
+"""A sale night at the sandbox, watched live and audited afterwards."""

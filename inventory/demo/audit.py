@@ -1,0 +1,159 @@
+"""Comparing the ledger with the sandbox's books, and measuring how fast sales were shown. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import RowMapping
+
+from inventory.demo.evidence import Evidence, moment
+
+# A push is timed on our clock and its write on the sandbox's; on one machine they agree to this.
+CLOCKS = timedelta(milliseconds=20)
+
+
+class Put(Struct, frozen=True, kw_only=True):
+    """What the demo itself put into the house and what it broke there, per SKU."""
+
+    units: int
+    damaged: int
+
+
+def units_by_sku(evidence: Evidence) -> dict[str, tuple[int, int]]:
+    """SKU → (units in live orders, units shipped), by the marketplaces' own books."""
+    live: dict[str, int] = defaultdict(int)
+    shipped: dict[str, int] = defaultdict(int)
+    sku_of = evidence.sku_of()
+    for kind, order in evidence.placed():
+        for line in order["lines"]:
+            sku = sku_of.get((kind, line["key"]), f"{kind}:{line['key']}")
+            shipped[sku] += line["shipped"]
+            if order["state"] != "cancelled":
+                live[sku] += line["quantity"] - line["cancelled"] - line["shipped"]
+    return {sku: (live[sku], shipped[sku]) for sku in {*live, *shipped}}
+
+
+def disagreements(evidence: Evidence, put: Mapping[str, Put]) -> list[str]:
+    """SKUs for which units put in − damaged ≠ live + shipped + on hand − reserved, or for which
+    the units reserved are not those of the live orders."""
+    levels = {row["sku"]: row for row in evidence.rows["levels"]}
+    orders = units_by_sku(evidence)
+    wrong = []
+    for sku in sorted({*put, *orders, *levels}):
+        live, shipped = orders.get(sku, (0, 0))
+        level = levels.get(sku)
+        on_hand, reserved = (level["on_hand"], level["reserved"]) if level else (0, 0)
+        units = put.get(sku, Put(units=0, damaged=0))
+        left = units.units - units.damaged
+        if left != live + shipped + on_hand - reserved or reserved != live:
+            wrong.append(
+                f"{sku}: {units.units} put in, {units.damaged} damaged; marketplaces: {live} live,"
+                f" {shipped} shipped; ledger: {on_hand} on hand, {reserved} reserved"
+            )
+    return wrong
+
+
+def stale(evidence: Evidence) -> list[str]:
+    """Listings whose marketplace does not display the number that the ledger wants there."""
+    displayed = {
+        (kind, listing["key"]): listing
+        for kind, market in evidence.books["markets"].items()
+        for listing in market["listings"]
+    }
+    found = []
+    for row in evidence.rows["listings"]:
+        listing = displayed.get((row["kind"], row["channel_sku"]))
+        if listing is None or listing["closed"] or row["fulfilled_by_channel"]:
+            continue
+        late = row["revision_published"] < row["revision_wanted"]
+        if late or listing["displayed"] != row["quantity_wanted"]:
+            found.append(
+                f"{row['kind']} {row['channel_sku']}: shows {listing['displayed']},"
+                f" wanted {row['quantity_wanted']} ({row['lane'] or 'in sync'})"
+            )
+    return found
+
+
+class Delays(Struct, frozen=True, kw_only=True):
+    """How long sales took to be shown: milliseconds by (selling kind, showing kind).
+
+    `unshown` counts pairs of a sale and another listing that never got a write containing it;
+    `not_needed` those of them whose listing shows the wanted number all the same, because it
+    already stood that low.
+    """
+
+    shown: dict[tuple[str, str], list[float]]
+    unshown: dict[str, int]
+    not_needed: dict[str, int]
+
+
+def delays(evidence: Evidence) -> Delays:
+    """From the marketplace's order time to the first write elsewhere that contains the sale."""
+    writes = _writes(evidence)
+    recorded = {(row["kind"], row["order_ref"], row["sku"]): row for row in evidence.rows["sales"]}
+    listings: dict[str, list[RowMapping]] = defaultdict(list)
+    for row in evidence.rows["listings"]:
+        listings[row["sku"]].append(row)
+    wrong = {line.split(":")[0] for line in stale(evidence)}
+    shown: dict[tuple[str, str], list[float]] = defaultdict(list)
+    unshown: dict[str, int] = defaultdict(int)
+    not_needed: dict[str, int] = defaultdict(int)
+    sku_of = evidence.sku_of()
+    for kind, order in evidence.placed():
+        for sku in {sku_of.get((kind, line["key"]), "") for line in order["lines"]} - {""}:
+            sale = recorded.get((kind, order["ref"], sku))
+            for other in listings[sku]:
+                if other["kind"] == kind:
+                    continue
+                at = _first(writes[other["id"]], sale)
+                if at is not None:
+                    late = (at - moment(order["placed_at"])).total_seconds() * 1000
+                    shown[kind, other["kind"]].append(late)
+                elif sale is None or f"{other['kind']} {other['channel_sku']}" in wrong:
+                    unshown[kind] += 1
+                else:
+                    not_needed[kind] += 1
+    return Delays(shown=dict(shown), unshown=dict(unshown), not_needed=dict(not_needed))
+
+
+def _writes(evidence: Evidence) -> dict[int, list[tuple[datetime, int]]]:
+    """Listing id → (sandbox's time of the write, ledger revision that it contains)."""
+    by_key: dict[tuple[str, str], list[tuple[datetime, dict[str, Any]]]] = defaultdict(list)
+    for kind, market in evidence.books["markets"].items():
+        for write in market["writes"]:
+            by_key[kind, write["key"]].append((moment(write["at"]), write))
+    found: dict[int, list[tuple[datetime, int]]] = defaultdict(list)
+    for push in evidence.rows["pushes"]:
+        since = push["sent_at"] - CLOCKS
+        until = (push["ended_at"] or datetime.max.replace(tzinfo=UTC) - CLOCKS) + CLOCKS
+        for at, write in by_key[push["kind"], push["channel_sku"]]:
+            if since <= at <= until and write["mode"] in {"absolute", "relative"}:
+                found[push["listing_id"]].append((at, int(push["stock_revision"])))
+    return found
+
+
+def _first(
+    writes: Iterable[tuple[datetime, int]], sale: RowMapping | None
+) -> datetime | None:
+    if sale is None:
+        return None
+    return min((at for at, revision in writes if revision >= sale["revision"]), default=None)
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least `share` of the values do not exceed; None for none."""
+    if not values:
+        return None
+    return sorted(values)[max(math.ceil(share * len(values)) - 1, 0)]
+
+
+def summary(values: Sequence[float]) -> dict[str, float | int | None]:
+    """Median, 99th percentile and maximum, in whole milliseconds."""
+    figures = (percentile(values, 0.5), percentile(values, 0.99), max(values, default=None))
+    rounded = [None if figure is None else round(figure) for figure in figures]
+    return {"p50": rounded[0], "p99": rounded[1], "max": rounded[2], "count": len(values)}

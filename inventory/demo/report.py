@@ -1,0 +1,168 @@
+"""The report of a night: one dictionary for programs, a few sentences for the shop's owner."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from inventory.demo import audit, laws
+from inventory.demo.audit import Put
+from inventory.demo.evidence import Evidence
+from inventory.demo.shop import KINDS
+
+LIVE = ("proposed", "approved", "submitted")
+
+
+def build(
+    evidence: Evidence,
+    *,
+    seed: int,
+    seconds: float,
+    drain_seconds: float,
+    put: Mapping[str, Put],
+    alerts_delivered: int,
+    late: Sequence[str],
+) -> dict[str, Any]:
+    """All figures of the night. Times are milliseconds, money whole yen."""
+    placed = evidence.placed()
+    disagree = audit.disagreements(evidence, put)
+    stale = audit.stale(evidence)
+    broken = laws.broken(evidence, late=late)
+    return {
+        "seed": seed,
+        "seconds": seconds,
+        "drain_seconds": round(drain_seconds, 1),
+        "orders": len(placed),
+        "units_sold": sum(line["quantity"] for _, order in placed for line in order["lines"]),
+        "sales_by_channel": _counted(kind for kind, _ in placed),
+        "pushes_by_channel": _counted(row["kind"] for row in evidence.rows["pushes"]),
+        "calls_used_and_permitted": {
+            kind: evidence.market(kind)["calls"] for kind in evidence.books["markets"]
+        },
+        "sale_to_shown_ms": shown(evidence),
+        "oversold_units": sum(
+            row["shortage_max"] for row in evidence.rows["cases"] if row["cause"] != "adjust"
+        ),
+        "units_short_by_damage": sum(
+            row["shortage_max"] for row in evidence.rows["cases"] if row["cause"] == "adjust"
+        ),
+        "cancellations": [_cancellation(row) for row in evidence.rows["cancellations"]],
+        "unconfirmed_cancels": sum(
+            row["state"] in LIVE for row in evidence.rows["cancellations"]
+        ),
+        "alerts_fired": len(evidence.rows["alerts"]),
+        "alerts_delivered": alerts_delivered,
+        "lost_sales": evidence.books.get("night", {}).get("lost_sales"),
+        "inbox_parked": _events(evidence, "parked"),
+        "ledger_balanced": not evidence.rows["unbalanced"],
+        "inbox_unhandled": _events(evidence, "new"),
+        "listings_stale": len(stale),
+        "marketplace_books_agree": not disagree,
+        "problems": {"books": disagree, "stale": stale} if disagree or stale else {},
+        "laws_broken": broken,
+    }
+
+
+def _counted(names: Any) -> dict[str, int]:
+    counted = Counter(names)
+    return {kind: counted[kind] for kind in KINDS}
+
+
+def _events(evidence: Evidence, state: str) -> int:
+    return sum(row["events"] for row in evidence.rows["events"] if row["state"] == state)
+
+
+def _cancellation(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "channel": row["kind"],
+        "kind": "ours" if row["oversell_id"] is not None else "observed",
+        "order": row["order_ref"],
+        "state": row["state"],
+        "reason_code": row["reason_code"],
+        "counts_against_metric": row["counts_against_metric"] or "no",
+        "metric_before": row["metric_before"],
+        "metric_after": row["metric_after"],
+    }
+
+
+def shown(evidence: Evidence) -> dict[str, Any]:
+    """Per selling channel: how long until the others showed it, in all and by showing channel."""
+    measured = audit.delays(evidence)
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for (kind, _), values in measured.shown.items():
+        by_kind[kind] += values
+    return {
+        kind: {
+            **audit.summary(by_kind[kind]),
+            "unshown": measured.unshown.get(kind, 0),
+            "not_needed": measured.not_needed.get(kind, 0),
+            "to": {
+                other: audit.summary(values)
+                for (seller, other), values in sorted(measured.shown.items())
+                if seller == kind
+            },
+        }
+        for kind in KINDS
+    }
+
+
+def clean(report: Mapping[str, Any]) -> bool:
+    """Whether the night was as it must be: no law broken and the four book fields clean."""
+    return bool(
+        not report["laws_broken"]
+        and report["ledger_balanced"]
+        and report["inbox_unhandled"] == 0
+        and report["listings_stale"] == 0
+        and report["marketplace_books_agree"]
+    )
+
+
+def sentences(report: Mapping[str, Any]) -> list[str]:
+    """What a shop owner wants to know in the morning."""
+    ours = [row for row in report["cancellations"] if row["kind"] == "ours"]
+    confirmed = [row for row in ours if row["state"] == "confirmed"]
+    told = [
+        f"{report['orders']} orders for {report['units_sold']} units came in over"
+        f" {len(KINDS)} channels: "
+        + ", ".join(f"{kind} {count}" for kind, count in report["sales_by_channel"].items())
+        + ".",
+        f"{report['oversold_units']} units were sold that were not there;"
+        f" {report['units_short_by_damage']} more were promised and then damaged in the warehouse.",
+        f"{len(confirmed)} of {len(ours)} orders given up are confirmed as cancelled for out of"
+        f" stock by their marketplaces.",
+        f"{report['alerts_delivered']} alerts reached the buyers' team.",
+    ]
+    for row in confirmed:
+        told.append(f"  {row['channel']} {row['order']}: {_metric(row)}")
+    for kind, figures in report["sale_to_shown_ms"].items():
+        if figures["count"]:
+            told.append(
+                f"  A sale on {kind} was shown elsewhere after {figures['p50']} ms (half),"
+                f" {figures['p99']} ms (99 %), {figures['max']} ms at most."
+            )
+    told.append(_verdict(report))
+    return told
+
+
+def _metric(row: Mapping[str, Any]) -> str:
+    before, after = row["metric_before"], row["metric_after"]
+    if not before or not after:
+        return f"reason {row['reason_code']}, no penalty recorded"
+    limit = "" if after["limit"] is None else f", limit {after['limit']}"
+    return (
+        f"reason {row['reason_code']}; {after['name']} {before['value']} → {after['value']}"
+        f" {after['unit']}{limit} (as of {after['as_of']})"
+    )
+
+
+def _verdict(report: Mapping[str, Any]) -> str:
+    if clean(report):
+        return (
+            "The books agree: every unit put in is in a live order, shipped, or on the shelf;"
+            " every listing shows what the ledger wants."
+        )
+    parts = [f"{law}: {found[0]}" for law, found in report["laws_broken"].items()]
+    for name, found in report["problems"].items():
+        parts += [f"{name}: {line}" for line in found[:5]]
+    return "NOT CLEAN. " + "; ".join(parts or ["events are left unhandled"])

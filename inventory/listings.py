@@ -1,0 +1,233 @@
+"""What each listing should show now: the ledger, the seller's rules and the channel put together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import RowMapping, bindparam, delete, select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from inventory.availability import (
+    Lane,
+    Rules,
+    Shown,
+    Target,
+    target_absolute,
+    target_relative,
+    wanted_quantity,
+)
+from inventory.models import Listing, StaleSku
+from inventory.quantities import unseen_units
+from inventory.vocabulary import Kind
+
+REFRESH_MAX = 500
+BLIND_SECONDS_MAX = 600.0
+REASSESS_SECONDS = 3
+CLOSED_READ_SECONDS = 60
+RELATIVE_KINDS = frozenset({Kind.SHOPIFY.value})
+# Channels state order times in whole seconds, cut off: a sale may be up to one second later.
+ORDER_TIME_GRAIN = timedelta(seconds=1)
+
+
+class Margins(Struct, frozen=True, kw_only=True):
+    """How the margin for unseen sales is computed: window of the rate, and quantile."""
+
+    window_seconds: int
+    quantile: float
+
+
+class Assessed(Struct, frozen=True, kw_only=True):
+    """One listing as it stands: the row, its target, and what the target was computed from."""
+
+    row: RowMapping
+    target: Target
+    shown: Shown | None
+    unseen: int
+    stock_revision: int
+
+
+# One statement, so that stock, orders and listing are seen at one moment. `sold_after` is certainly
+# not contained in the number known at the channel, `sold_near` may be; `ended` units may have been
+# put back by the channel after we last knew its number. The lock leaves the key alone, so that a
+# sale of the listing, which refers to it, never waits for publishing.
+_ASSESS = text("""
+SELECT l.id, l.channel_id, l.channel_sku, l.sku_id, l.quantity_wanted, l.lane, l.revision_wanted,
+  l.revision_published, l.wanted_at, l.raise_since, l.quantity_known, l.known_from, l.known_at,
+  l.push_id, l.zero_push_id, l.read_after, l.not_before, l.fulfilled_by_channel,
+  l.closed_by_channel, l.closed OR c.kind = 'house' AS closed,
+  c.kind, c.watermark, c.frozen,
+  greatest(s.safety_stock, coalesce(l.safety_stock, c.safety_stock)) AS safety_stock,
+  greatest(s.safety_percent, coalesce(l.safety_percent, c.safety_percent)) AS safety_percent,
+  coalesce(l.quantity_max, c.quantity_max) AS quantity_max,
+  coalesce(l.quantity_floor, c.quantity_floor) AS quantity_floor,
+  stock.available, stock.revision AS stock_revision,
+  sold.sold_after, sold.sold_near, sold.sold_lately, sold.ended
+FROM listing l
+JOIN channel c ON c.id = l.channel_id
+JOIN sku s ON s.id = l.sku_id
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(v.on_hand - v.reserved) FILTER (WHERE v.location_id = ANY(
+      coalesce(c.location_ids, ARRAY(SELECT id FROM location WHERE sellable)))), 0) AS available,
+    coalesce(sum(v.revision), 0) AS revision
+  FROM stock_level v WHERE v.sku_id = l.sku_id
+) stock
+CROSS JOIN LATERAL (
+  SELECT
+    coalesce(sum(o.ordered) FILTER (WHERE o.ordered_at > l.known_at), 0) AS sold_after,
+    coalesce(sum(o.ordered) FILTER (
+      WHERE o.ordered_at <= l.known_at AND o.ordered_at > l.known_from - CAST(:grain AS interval)), 0) AS sold_near,
+    coalesce(sum(o.ordered) FILTER (WHERE o.ordered_at > CAST(:rate_from AS timestamptz)), 0) AS sold_lately,
+    coalesce(sum(o.ordered) FILTER (WHERE o.ended_at > l.known_at), 0) AS ended
+  FROM order_line o WHERE o.listing_id = l.id
+    AND (o.ordered_at > least(l.known_from - CAST(:grain AS interval), CAST(:rate_from AS timestamptz)) OR o.ended_at > l.known_at)
+) sold
+WHERE l.id = ANY(:ids) ORDER BY l.id FOR NO KEY UPDATE OF l
+""").bindparams(bindparam("ids"))
+
+
+async def assess(
+    session: AsyncSession, listing_ids: Collection[int], *, margins: Margins, now: datetime
+) -> list[Assessed]:
+    """Lock the listings and say what each should show now."""
+    rows = await session.execute(
+        _ASSESS,
+        {
+            "ids": sorted(listing_ids),
+            "grain": ORDER_TIME_GRAIN,
+            "rate_from": now - timedelta(seconds=margins.window_seconds),
+        },
+    )
+    return [_assessed(row, margins, now) for row in rows.mappings()]
+
+
+def _assessed(row: RowMapping, margins: Margins, now: datetime) -> Assessed:
+    rules = Rules(
+        safety_stock=row["safety_stock"],
+        safety_percent=row["safety_percent"],
+        quantity_max=row["quantity_max"],
+        quantity_floor=row["quantity_floor"],
+        closed=row["closed"],
+    )
+    wanted = wanted_quantity(int(row["available"]), rules)
+    shown = _shown(row)
+    unseen = 0 if row["kind"] in RELATIVE_KINDS else _unseen(row, margins, now)
+    return Assessed(
+        row=row,
+        target=_target(row, wanted, shown, unseen),
+        shown=shown,
+        unseen=unseen,
+        stock_revision=int(row["stock_revision"]),
+    )
+
+
+def _shown(row: RowMapping) -> Shown | None:
+    known = row["quantity_known"]
+    if known is None:
+        return None
+    high = known - row["sold_after"]
+    return Shown(
+        low=max(int(high - row["sold_near"]), 0), high=max(int(high + row["ended"]), 0)
+    )
+
+
+def _unseen(row: RowMapping, margins: Margins, now: datetime) -> int:
+    seen_until = max(
+        (moment for moment in (row["watermark"], row["known_from"]) if moment is not None),
+        default=None,
+    )
+    blind = BLIND_SECONDS_MAX if seen_until is None else (now - seen_until).total_seconds()
+    return unseen_units(
+        sold=int(row["sold_lately"]),
+        window_seconds=margins.window_seconds,
+        blind_seconds=min(blind, BLIND_SECONDS_MAX),
+        quantile=margins.quantile,
+    )
+
+
+def _target(row: RowMapping, wanted: int, shown: Shown | None, unseen: int) -> Target:
+    if row["fulfilled_by_channel"]:
+        return Target(wanted=wanted, quantity=wanted, lane=None)
+    if row["closed_by_channel"]:
+        return Target(wanted=0, quantity=0, lane=Lane.READ)
+    if row["kind"] == Kind.OWN_STORE:
+        # A store that asks us has no number of its own that could be overwritten.
+        changed = row["revision_published"] == 0 or row["quantity_known"] != wanted
+        lane = (Lane.LOWER if wanted else Lane.ZERO) if changed else None
+        return Target(wanted=wanted, quantity=wanted, lane=lane)
+    if row["kind"] in RELATIVE_KINDS:
+        return target_relative(wanted, shown)
+    return target_absolute(wanted, shown, unseen=unseen)
+
+
+async def refresh(session: AsyncSession, *, margins: Margins, now: datetime) -> list[int]:
+    """Take up to 500 stale marks and note what their listings should show; the SKUs concerned.
+
+    A mark made again meanwhile stays. The caller evaluates alerts in the same transaction.
+    """
+    marks = list(
+        await session.execute(
+            select(StaleSku.sku_id, StaleSku.mark).order_by(StaleSku.marked_at).limit(REFRESH_MAX)
+        )
+    )
+    sku_ids = [sku_id for sku_id, _ in marks]
+    ids = list(await session.scalars(select(Listing.id).where(Listing.sku_id.in_(sku_ids))))
+    await note(session, await assess(session, ids, margins=margins, now=now), now)
+    for sku_id, mark in marks:
+        await session.execute(
+            delete(StaleSku).where(StaleSku.sku_id == sku_id, StaleSku.mark == mark)
+        )
+    return sku_ids
+
+
+async def reassess(session: AsyncSession, *, margins: Margins, now: datetime) -> int:
+    """Look again at listings whose margin may have become smaller; how many."""
+    ids = list(
+        await session.scalars(
+            select(Listing.id).where(Listing.reassess_at <= now).limit(REFRESH_MAX)
+        )
+    )
+    await note(session, await assess(session, ids, margins=margins, now=now), now)
+    return len(ids)
+
+
+async def note(session: AsyncSession, assessed: Sequence[Assessed], now: datetime) -> None:
+    """Write down what each listing should show, a new revision where it differs."""
+    for listing in assessed:
+        values = _noted(listing, now)
+        if values:
+            await session.execute(
+                update(Listing).where(Listing.id == listing.row["id"]).values(values)
+            )
+
+
+def _noted(listing: Assessed, now: datetime) -> dict[str, Any]:
+    row, target = listing.row, listing.target
+    below = listing.shown is not None and listing.shown.low < target.wanted
+    reassess_at = now + timedelta(seconds=REASSESS_SECONDS) if below else None
+    values: dict[str, Any] = {"reassess_at": reassess_at}
+    if target.lane is None:
+        done = {"lane": None, "raise_since": None, "quantity_wanted": target.wanted}
+        return values | done | {"revision_published": row["revision_wanted"]}
+    values["lane"] = target.lane.value
+    if target.lane is Lane.READ and row["closed_by_channel"]:
+        return values | {"revision_published": row["revision_wanted"]}
+    in_sync = row["revision_published"] >= row["revision_wanted"]
+    if in_sync:
+        values["wanted_at"] = now
+    if in_sync or row["lane"] != target.lane.value or row["quantity_wanted"] != target.wanted:
+        values |= {"revision_wanted": row["revision_wanted"] + 1, "quantity_wanted": target.wanted}
+    values["raise_since"] = _raise_since(row, target, now)
+    return values
+
+
+def _raise_since(row: RowMapping, target: Target, now: datetime) -> datetime | None:
+    """When the number now wanted was first wanted: it may fall meanwhile, but not rise."""
+    if target.lane is not Lane.RAISE:
+        return None
+    waiting = row["raise_since"] is not None and row["quantity_wanted"] is not None
+    if waiting and target.wanted <= row["quantity_wanted"]:
+        return row["raise_since"]
+    return now

@@ -1,0 +1,149 @@
+"""Tables of the channels: shops, listings, what was pushed to them and what they say."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
+from sqlalchemy.orm import Mapped, mapped_column
+
+from inventory.models.base import Base, Big, BigKey, Json, Key
+
+
+class Channel(Base):
+    """One connected shop. Credentials are sealed; `cursor` and `watermark` are of its order pulls.
+
+    The rules (safety stock, cap, floor) hold for all its listings unless a listing says otherwise.
+    `metrics` overrides the thresholds of `penalties` and says from when our history is complete.
+    `location_ids` is the order in which its sales take stock, None for all sellable locations.
+    """
+
+    __tablename__ = "channel"
+    id: Mapped[Key]
+    code: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    base_url: Mapped[str] = mapped_column(server_default="")
+    settings: Mapped[Json] = mapped_column(server_default="{}")
+    credentials: Mapped[bytes | None]
+    frozen: Mapped[bool] = mapped_column(server_default=text("false"))
+    location_ids: Mapped[list[int] | None] = mapped_column(ARRAY(INTEGER))
+    safety_stock: Mapped[int] = mapped_column(server_default="0")
+    safety_percent: Mapped[int] = mapped_column(server_default="0")
+    quantity_max: Mapped[int | None]
+    quantity_floor: Mapped[int] = mapped_column(server_default="0")
+    desk_policy: Mapped[str] = mapped_column(server_default="review")
+    metrics: Mapped[Json] = mapped_column(server_default="{}")
+    cursor: Mapped[Json] = mapped_column(server_default="{}")
+    watermark: Mapped[datetime | None]
+    pulled_at: Mapped[datetime | None]
+    pull_due_at: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]
+    failure: Mapped[str | None]
+    connected_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    __table_args__ = (
+        CheckConstraint("desk_policy IN ('review', 'auto')", name="desk_policy"),
+        CheckConstraint("safety_percent BETWEEN 0 AND 100", name="safety_percent"),
+    )
+
+
+class Listing(Base):
+    """One SKU offered on one channel: what it should show, what it shows, and what is on the way.
+
+    `quantity_known` is the last number known at the channel, true at some moment between
+    `known_from` and `known_at`; None means that it must be read first.
+    `lane` says how: zero, lower, raise, read (first), or None when nothing needs to be sent.
+    `reassess_at` is when a margin kept for unseen sales may have become smaller.
+    `raise_since` is when a higher number was first wanted; it waits for the raise barrier (L7).
+    """
+
+    __tablename__ = "listing"
+    id: Mapped[Key]
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
+    channel_sku: Mapped[str]
+    sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"))
+    safety_stock: Mapped[int | None]
+    safety_percent: Mapped[int | None]
+    quantity_max: Mapped[int | None]
+    quantity_floor: Mapped[int | None]
+    closed: Mapped[bool] = mapped_column(server_default=text("false"))
+    closed_by_channel: Mapped[bool] = mapped_column(server_default=text("false"))
+    fulfilled_by_channel: Mapped[bool] = mapped_column(server_default=text("false"))
+    quantity_wanted: Mapped[int | None]
+    lane: Mapped[str | None]
+    revision_wanted: Mapped[Big] = mapped_column(server_default="0")
+    revision_published: Mapped[Big] = mapped_column(server_default="0")
+    wanted_at: Mapped[datetime | None]
+    raise_since: Mapped[datetime | None]
+    quantity_published: Mapped[int | None]
+    published_at: Mapped[datetime | None]
+    quantity_known: Mapped[int | None]
+    known_from: Mapped[datetime | None]
+    known_at: Mapped[datetime | None]
+    push_id: Mapped[Big | None]
+    zero_push_id: Mapped[Big | None]
+    read_after: Mapped[datetime | None]
+    reassess_at: Mapped[datetime | None]
+    not_before: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(server_default="0")
+    failure: Mapped[str | None]
+    __table_args__ = (
+        UniqueConstraint("channel_id", "channel_sku"),
+        Index(None, "sku_id"),
+        Index(
+            "ix_listing_stale",
+            "channel_id",
+            postgresql_where=text("revision_published < revision_wanted"),
+        ),
+    )
+
+
+class Push(Base):
+    """One call that carried numbers to a channel; a row is never changed once it has ended."""
+
+    __tablename__ = "push"
+    id: Mapped[BigKey]
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
+    lane: Mapped[str]
+    sent_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    failure: Mapped[str | None]
+    __table_args__ = (Index(None, "channel_id", "sent_at"),)
+
+
+class PushRow(Base):
+    """One number within a push, and the proof that it was allowed.
+
+    `stock_revision` is the ledger's revision of the SKU that the number contains. A raise carries
+    `decided_at` and the `watermark` that it waited for.
+    """
+
+    __tablename__ = "push_row"
+    push_id: Mapped[int] = mapped_column(ForeignKey("push.id"), primary_key=True)
+    listing_id: Mapped[int] = mapped_column(ForeignKey("listing.id"), primary_key=True)
+    quantity: Mapped[int]
+    change: Mapped[int | None]
+    lane: Mapped[str]
+    revision: Mapped[Big]
+    stock_revision: Mapped[Big]
+    decided_at: Mapped[datetime]
+    watermark: Mapped[datetime | None]
+    known_low: Mapped[int | None]
+    unseen: Mapped[int]
+    status: Mapped[str] = mapped_column(server_default="sent")
+    code: Mapped[str] = mapped_column(server_default="")
+    __table_args__ = (Index(None, "listing_id", "push_id"),)
+
+
+class StockReading(Base):
+    """What a channel said it shows, beside the range that we expected at that moment."""
+
+    __tablename__ = "reading"
+    id: Mapped[BigKey]
+    listing_id: Mapped[int] = mapped_column(ForeignKey("listing.id"))
+    quantity: Mapped[int | None]
+    closed: Mapped[bool]
+    expected_low: Mapped[int | None]
+    expected_high: Mapped[int | None]
+    read_at: Mapped[datetime]
+    __table_args__ = (Index(None, "listing_id", "read_at"),)

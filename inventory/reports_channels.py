@@ -1,0 +1,290 @@
+"""Reads of the channels: their settings, their listings, what a store may show, the overview."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct, convert
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from inventory.availability import Rules, wanted_quantity
+from inventory.clock import tokyo_midnight
+from inventory.connections import all_frozen
+from inventory.errors import UnknownListing
+from inventory.quantities import held_back
+
+
+class ChannelRow(Struct, frozen=True, kw_only=True):
+    """One connected shop. Its credentials are never shown; `has_credentials` says if there are any.
+
+    `watermark`: every order placed up to then is in our hands. `failing_since` is when pulls or
+    pushes began to fail without a success since.
+    """
+
+    id: int
+    code: str
+    kind: str
+    base_url: str
+    settings: dict[str, Any]
+    has_credentials: bool
+    frozen: bool
+    locations: tuple[str, ...] | None
+    safety_stock: int
+    safety_percent: int
+    quantity_max: int | None
+    quantity_floor: int
+    desk_policy: str
+    metrics: dict[str, Any]
+    watermark: datetime | None
+    pulled_at: datetime | None
+    failing_since: datetime | None
+    failure: str | None
+    connected_at: datetime
+
+
+class ListingShown(Struct, frozen=True, kw_only=True):
+    """One listing: rules (null is the channel's), and the numbers wanted, published, known.
+
+    `stale`: the channel shows an old number since `wanted_at`. `why` explains the wanted number.
+    """
+
+    id: int
+    channel_sku: str
+    sku: str
+    safety_stock: int | None
+    safety_percent: int | None
+    quantity_max: int | None
+    quantity_floor: int | None
+    closed: bool
+    closed_by_channel: bool
+    fulfilled_by_channel: bool
+    quantity_wanted: int | None
+    quantity_published: int | None
+    quantity_known: int | None
+    published_at: datetime | None
+    known_at: datetime | None
+    stale: bool
+    wanted_at: datetime | None
+    lane: str | None
+    failure: str | None
+    why: str
+
+
+class Availability(Struct, frozen=True, kw_only=True):
+    """How many units a store may show for one listing now, and why, in one sentence.
+
+    `quantity_wanted` is the number last noted for publishing; it follows within seconds.
+    """
+
+    channel_sku: str
+    sku: str
+    quantity: int
+    quantity_wanted: int | None
+    frozen: bool
+    why: str
+    as_of: datetime
+
+
+class ChannelStatus(Struct, frozen=True, kw_only=True):
+    """How one channel is doing. Sales are orders and units placed since midnight in Tokyo."""
+
+    channel: str
+    kind: str
+    frozen: bool
+    pulled_at: datetime | None
+    watermark: datetime | None
+    listings: int
+    listings_stale: int
+    oldest_stale_seconds: float | None
+    orders_today: int
+    units_today: int
+    pushes_last_minute: int
+    failing_since: datetime | None
+    failure: str | None
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """How the house is doing."""
+
+    as_of: datetime
+    frozen: bool
+    channels: tuple[ChannelStatus, ...]
+    events_new: int
+    events_parked: int
+    events_in_conflict: int
+    oversells_open: int
+    cancellations_proposed: int
+    alerts_open: int
+    deliveries_pending: int
+    deliveries_parked: int
+
+
+_CHANNELS = """
+SELECT c.id, c.code, c.kind, c.base_url, c.settings, c.credentials IS NOT NULL AS has_credentials,
+  c.frozen, c.safety_stock, c.safety_percent, c.quantity_max, c.quantity_floor, c.desk_policy,
+  c.metrics, c.watermark, c.pulled_at, c.failing_since, c.failure, c.connected_at,
+  CASE WHEN c.location_ids IS NOT NULL THEN ARRAY(
+    SELECT l.code FROM unnest(c.location_ids) WITH ORDINALITY AS o (id, n)
+    JOIN location l ON l.id = o.id ORDER BY o.n) END AS locations
+FROM channel c
+"""
+
+
+async def channels(session: AsyncSession, *, after_id: int, limit: int) -> list[ChannelRow]:
+    """Channels by id, the house itself left out."""
+    query = text(_CHANNELS + " WHERE c.id > :after AND c.kind <> 'house' ORDER BY c.id LIMIT :most")
+    rows = await session.execute(query, {"after": after_id, "most": limit})
+    return [convert(dict(row), ChannelRow) for row in rows.mappings()]
+
+
+async def channel(session: AsyncSession, channel_id: int) -> ChannelRow:
+    """One channel."""
+    rows = await session.execute(text(_CHANNELS + " WHERE c.id = :id"), {"id": channel_id})
+    return convert(dict(rows.mappings().one()), ChannelRow)
+
+
+_LISTINGS = """
+SELECT l.id, l.channel_sku, s.code AS sku, l.safety_stock, l.safety_percent, l.quantity_max,
+  l.quantity_floor, l.closed, l.closed_by_channel, l.fulfilled_by_channel, l.quantity_wanted,
+  l.quantity_published, l.quantity_known, l.published_at, l.known_at,
+  l.revision_published < l.revision_wanted AS stale, l.wanted_at, l.lane, l.failure,
+  greatest(s.safety_stock, coalesce(l.safety_stock, c.safety_stock)) AS rule_units,
+  greatest(s.safety_percent, coalesce(l.safety_percent, c.safety_percent)) AS rule_percent,
+  coalesce(l.quantity_max, c.quantity_max) AS rule_max,
+  coalesce(l.quantity_floor, c.quantity_floor) AS rule_floor,
+  stock.on_hand, stock.reserved, c.frozen
+FROM listing l JOIN channel c ON c.id = l.channel_id JOIN sku s ON s.id = l.sku_id
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(v.on_hand), 0)::int AS on_hand, coalesce(sum(v.reserved), 0)::int AS reserved
+  FROM stock_level v WHERE v.sku_id = l.sku_id AND v.location_id = ANY(
+    coalesce(c.location_ids, ARRAY(SELECT id FROM location WHERE sellable)))
+) stock
+WHERE l.channel_id = :channel
+"""
+
+
+async def listings(
+    session: AsyncSession, channel_id: int, *, after_id: int, limit: int, stale_only: bool = False
+) -> list[ListingShown]:
+    """A channel's listings by id, or only those that show an old number."""
+    stale = " AND l.revision_published < l.revision_wanted" if stale_only else ""
+    query = text(_LISTINGS + stale + " AND l.id > :after ORDER BY l.id LIMIT :most")
+    rows = await session.execute(query, {"channel": channel_id, "after": after_id, "most": limit})
+    return [_listing(row) for row in rows.mappings()]
+
+
+async def listing(session: AsyncSession, channel_id: int, listing_id: int) -> ListingShown:
+    """One listing of a channel. Raises `UnknownListing`."""
+    query = text(_LISTINGS + " AND l.id = :id")
+    rows = await session.execute(query, {"channel": channel_id, "id": listing_id})
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise UnknownListing(f"no listing {listing_id}")
+    return _listing(row)
+
+
+def _listing(row: RowMapping) -> ListingShown:
+    return convert(dict(row) | {"why": explained(row)[1]}, ListingShown)
+
+
+def explained(row: RowMapping) -> tuple[int, str]:
+    """The number that the rules allow now, and the sentence that says why."""
+    on_hand, reserved = row["on_hand"], row["reserved"]
+    if row["fulfilled_by_channel"]:
+        return 0, "the channel ships it from its own warehouse; its number is not ours"
+    rules = Rules(
+        safety_stock=row["rule_units"],
+        safety_percent=row["rule_percent"],
+        quantity_max=row["rule_max"],
+        quantity_floor=row["rule_floor"],
+        closed=row["closed"] or row["closed_by_channel"],
+    )
+    quantity = wanted_quantity(on_hand - reserved, rules)
+    if rules.closed:
+        who = "the channel" if row["closed_by_channel"] else "hand"
+        return 0, f"0, as the listing is closed by {who}"
+    held = held_back(on_hand - reserved, units=rules.safety_stock, percent=rules.safety_percent)
+    left = on_hand - reserved - held
+    sum_ = f"{on_hand} on hand − {reserved} reserved − {held} safety stock"
+    if left < 0:
+        return 0, f"0, as {sum_} = {left}"
+    if left and left <= rules.quantity_floor:
+        return 0, f"0, as {sum_} = {left} is not above the floor of {rules.quantity_floor}"
+    if quantity < left:
+        return quantity, f"{quantity} is the cap; {sum_} = {left}"
+    return quantity, f"{quantity} = {sum_}"
+
+
+async def availability(
+    session: AsyncSession, channel_id: int, channel_sku: str, now: datetime
+) -> Availability:
+    """What a store may show for one listing. Raises `UnknownListing`."""
+    query = text(_LISTINGS + " AND l.channel_sku = :sku")
+    rows = await session.execute(query, {"channel": channel_id, "sku": channel_sku})
+    row = rows.mappings().one_or_none()
+    if row is None:
+        raise UnknownListing(f"no listing of {channel_sku}")
+    quantity, why = explained(row)
+    return Availability(
+        channel_sku=channel_sku,
+        sku=row["sku"],
+        quantity=quantity,
+        quantity_wanted=row["quantity_wanted"],
+        frozen=row["frozen"] or await all_frozen(session),
+        why=why,
+        as_of=now,
+    )
+
+
+_STATUS = text("""
+SELECT c.code AS channel, c.kind, c.frozen, c.pulled_at, c.watermark, c.failing_since, c.failure,
+  listed.listings, listed.listings_stale,
+  extract(epoch FROM cast(:now AS timestamptz) - listed.oldest)::float8 AS oldest_stale_seconds,
+  sold.orders_today, sold.units_today,
+  (SELECT count(*) FROM push_row r JOIN push p ON p.id = r.push_id
+    WHERE p.channel_id = c.id AND p.sent_at > :minute) AS pushes_last_minute
+FROM channel c
+CROSS JOIN LATERAL (
+  SELECT count(*) AS listings,
+    count(*) FILTER (WHERE l.revision_published < l.revision_wanted) AS listings_stale,
+    min(l.wanted_at) FILTER (WHERE l.revision_published < l.revision_wanted) AS oldest
+  FROM listing l WHERE l.channel_id = c.id
+) listed
+CROSS JOIN LATERAL (
+  SELECT count(DISTINCT o.id) AS orders_today, coalesce(sum(i.ordered), 0) AS units_today
+  FROM sales_order o JOIN order_line i ON i.order_id = o.id
+  WHERE o.channel_id = c.id AND o.ordered_at >= :midnight AND NOT o.reservation
+) sold
+WHERE c.kind <> 'house' ORDER BY c.id
+""")
+
+_TOTALS = text("""
+SELECT
+  count(*) FILTER (WHERE state = 'new') AS events_new,
+  count(*) FILTER (WHERE state = 'parked') AS events_parked,
+  count(*) FILTER (WHERE state = 'conflict') AS events_in_conflict,
+  (SELECT count(*) FROM oversell WHERE state = 'open') AS oversells_open,
+  (SELECT count(*) FROM cancellation WHERE state = 'proposed') AS cancellations_proposed,
+  (SELECT count(*) FROM alert WHERE state = 'open') AS alerts_open,
+  (SELECT count(*) FROM delivery WHERE state = 'pending') AS deliveries_pending,
+  (SELECT count(*) FROM delivery WHERE state = 'parked') AS deliveries_parked
+FROM inbound_event WHERE state <> 'handled'
+""")
+
+
+async def status(session: AsyncSession, now: datetime) -> Status:
+    """How every channel and the house are doing."""
+    moments = {
+        "now": now,
+        "minute": now - timedelta(minutes=1),
+        "midnight": tokyo_midnight(now),
+    }
+    rows = await session.execute(_STATUS, moments)
+    channels_ = tuple(
+        convert(dict(row) | {"units_today": int(row["units_today"])}, ChannelStatus)
+        for row in rows.mappings()
+    )
+    totals = (await session.execute(_TOTALS)).mappings().one()
+    return Status(as_of=now, frozen=await all_frozen(session), channels=channels_, **dict(totals))

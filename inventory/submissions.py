@@ -1,0 +1,202 @@
+"""Submitting cancellations: noted before the call, read back after it, judged by the order itself.
+
+An attempt is never repeated until a read-back has shown the order still live (L8): `submitted`
+without a reference means that nobody knows yet.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from inventory import casework, reasons
+from inventory.cancellations import lock, order_state, withdraw
+from inventory.casework import FAILED_ALERT
+from inventory.models import Cancellation, Channel, OrderLine, Oversell, SalesOrder
+from inventory.reasons import Action, Asker, OrderState
+from inventory.vocabulary import CancelRequest, Kind, Reason
+
+ATTEMPTS_MAX = 5
+# No adapter's call may last longer; a later look at the order then tells the truth.
+CALL_SECONDS_MAX = 60
+FIRST_READ_SECONDS = 2
+LOST_READ_SECONDS = 15
+READ_SECONDS_MAX = 120
+# An unanswered call is over by then; an accepted one (a feed, a job) may take its time.
+RESEND_SECONDS = 120
+RESEND_ACCEPTED_SECONDS = 900
+
+
+class Submission(Struct, frozen=True, kw_only=True):
+    """One attempt at submitting a cancellation; `attempt` tells its answer from older ones."""
+
+    id: int
+    attempt: int
+    request: CancelRequest
+
+
+class ReadBack(Struct, frozen=True, kw_only=True):
+    """A submitted cancellation to look at. `reference` None: nobody knows whether it arrived.
+
+    `overdue`: it was accepted so long ago that the order itself must be looked at.
+    """
+
+    id: int
+    order_ref: str
+    reference: str | None
+    overdue: bool
+
+
+async def begin_submission(
+    session: AsyncSession, cancellation_id: int, now: datetime
+) -> Submission | None:
+    """Note that a cancellation goes out now. None: another worker has it, or it must not go.
+
+    An order that can no longer be given up is let go here, so that another one is chosen.
+    """
+    row = await lock(session, cancellation_id, "approved")
+    if row is None or (row.due_at is not None and row.due_at > now):
+        return None
+    order = await session.get_one(SalesOrder, row.order_id)
+    case = await session.get_one(Oversell, row.oversell_id)
+    if order.cancelled or not case.shortage:
+        return None
+    kind = Kind((await session.get_one(Channel, row.channel_id)).kind)
+    state = await order_state(session, order)
+    if reasons.decide(kind, state, Asker.SHOP_OUT_OF_STOCK).action is not Action.CANCEL:
+        await withdraw(session, row.id, f"the order is {state.value} now", now)
+        return None
+    lines = select(OrderLine.line_ref).where(OrderLine.order_id == order.id, OrderLine.ordered > 0)
+    request = reasons.cancel_request(
+        kind,
+        Reason(row.reason),
+        order_ref=order.order_ref,
+        line_refs=list(await session.scalars(lines.order_by(OrderLine.line_ref))),
+        note=f"oversell case {row.oversell_id}",
+    )
+    row.state, row.submitted_at, row.reference = "submitted", now, None
+    row.attempts += 1
+    row.due_at = now + timedelta(seconds=LOST_READ_SECONDS)
+    return Submission(id=row.id, attempt=row.attempts, request=request)
+
+
+async def accepted(
+    session: AsyncSession, submission: Submission, reference: str, now: datetime
+) -> None:
+    """The channel took the request; whether it has an effect, the order will tell."""
+    row = await _lock_attempt(session, submission)
+    if row is None:
+        return
+    row.reference, row.failure = reference, None
+    row.due_at = now + timedelta(seconds=FIRST_READ_SECONDS)
+    detail = {
+        "cancellation": row.id,
+        "order_ref": submission.request.order_ref,
+        "reason_code": row.reason_code,
+        "attempt": row.attempts,
+        "reference": reference,
+    }
+    casework.note(session, row.oversell_id, "submitted", detail, now=now)
+
+
+async def unanswered(
+    session: AsyncSession, submission: Submission, detail: str, now: datetime
+) -> None:
+    """No answer came: it stays submitted, and only a read-back may decide (L8)."""
+    row = await _lock_attempt(session, submission)
+    if row is None:
+        return
+    row.failure = detail[:500]
+    said = {"cancellation": row.id, "attempt": row.attempts, "detail": row.failure}
+    casework.note(session, row.oversell_id, "outcome_unknown", said, now=now)
+
+
+async def postponed(
+    session: AsyncSession, submission: Submission, detail: str, *, seconds: float, now: datetime
+) -> None:
+    """Nothing was sent: it is approved again and goes out after `seconds`."""
+    row = await _lock_attempt(session, submission)
+    if row is None:
+        return
+    row.state, row.failure = "approved", detail[:500]
+    row.attempts -= 1
+    row.due_at = now + timedelta(seconds=max(seconds, 1.0))
+
+
+async def begin_reading(
+    session: AsyncSession, cancellation_id: int, now: datetime
+) -> ReadBack | None:
+    """Take a submitted cancellation for reading back; the next look comes later and later."""
+    row = await lock(session, cancellation_id, "submitted")
+    if row is None or row.submitted_at is None or (row.due_at is not None and row.due_at > now):
+        return None
+    age = (now - row.submitted_at).total_seconds()
+    pause = min(max(age / 4, FIRST_READ_SECONDS), READ_SECONDS_MAX)
+    row.due_at = now + timedelta(seconds=pause)
+    order = await session.get_one(SalesOrder, row.order_id)
+    return ReadBack(
+        id=row.id,
+        order_ref=order.order_ref,
+        reference=row.reference,
+        overdue=age >= _resend_seconds(row),
+    )
+
+
+async def judge(
+    session: AsyncSession, cancellation_id: int, *, refusal: str | None, now: datetime
+) -> bool:
+    """Decide on a submitted cancellation whose order was read and is not cancelled.
+
+    `refusal` is the channel's own word that it will not be. Otherwise it is sent again once the
+    order is seen live and open after the grace time, at most 5 times in all.
+    """
+    row = await lock(session, cancellation_id, "submitted")
+    if row is None or row.submitted_at is None:
+        return False
+    order = await session.get_one(SalesOrder, row.order_id)
+    if order.cancelled:
+        return False
+    state = await order_state(session, order)
+    age = (now - row.submitted_at).total_seconds()
+    if refusal is not None:
+        await _fail(session, row, refusal, now)
+    elif state in {OrderState.SHIPPED, OrderState.PARTLY_SHIPPED}:
+        await _fail(session, row, "the order was shipped meanwhile", now)
+    elif state is not OrderState.OPEN or age < _resend_seconds(row):
+        return False
+    elif row.attempts >= ATTEMPTS_MAX:
+        await _fail(session, row, f"sent {row.attempts} times without effect", now)
+    else:
+        row.state, row.due_at = "approved", now
+        detail = {"cancellation": row.id, "attempt": row.attempts}
+        casework.note(session, row.oversell_id, "not_applied", detail, now=now)
+    return True
+
+
+def _resend_seconds(row: Cancellation) -> int:
+    return RESEND_ACCEPTED_SECONDS if row.reference else RESEND_SECONDS
+
+
+async def _fail(session: AsyncSession, row: Cancellation, words: str, now: datetime) -> None:
+    row.state, row.failure, row.due_at = "failed", words[:500], None
+    detail = {"cancellation": row.id, "why": row.failure}
+    casework.note(session, row.oversell_id, "failed", detail, now=now)
+    await casework.release_shipping(session, row, "the channel did not cancel the order", now)
+    await casework.call_person(session, FAILED_ALERT, row, row.failure, now)
+
+
+async def _lock_attempt(session: AsyncSession, submission: Submission) -> Cancellation | None:
+    """The row, if it still waits for the answer to this very attempt."""
+    return await session.scalar(
+        select(Cancellation)
+        .where(
+            Cancellation.id == submission.id,
+            Cancellation.state == "submitted",
+            Cancellation.attempts == submission.attempt,
+            Cancellation.reference.is_(None),
+        )
+        .with_for_update()
+    )

@@ -1,0 +1,199 @@
+"""An own store tells its orders, cancellations and shipments."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.conftest import Look, problem
+
+
+def order(event_id: str = "e-1", **changes: Any) -> dict[str, Any]:
+    """Three mugs, ordered as o-1."""
+    line = {"line_ref": "1", "channel_sku": "W-MUG", "quantity": 3, "unit_price": 1200}
+    return {"event_id": event_id, "order_ref": "o-1", "lines": [line]} | changes
+
+
+async def stock(admin: httpx.AsyncClient) -> tuple[int, int]:
+    """On hand and reserved of MUG."""
+    found = (await admin.get("/skus/MUG")).json()
+    return found["on_hand"], found["reserved"]
+
+
+async def test_order_reserves_and_rings(
+    admin: httpx.AsyncClient, store: str, rings: list[str]
+) -> None:
+    rings.clear()
+
+    answer = await admin.post(f"{store}/orders", json=order(ship_by="2026-11-24T15:00:00+09:00"))
+
+    assert answer.status_code == 201
+    body = answer.json()
+    assert (body["state"], body["code"], body["repeated"]) == ("handled", "", False)
+    assert await stock(admin) == (10, 3)
+    [newest] = (await admin.get("/skus/MUG/movements", params={"limit": 1})).json()["items"]
+    assert (newest["kind"], newest["reserved_delta"], newest["channel"]) == ("reserve", 3, "web")
+
+
+async def test_order_told_ten_times_at_once_reserves_once(
+    admin: httpx.AsyncClient, store: str
+) -> None:
+    answers = await asyncio.gather(
+        *(admin.post(f"{store}/orders", json=order()) for _ in range(10))
+    )
+
+    assert {answer.status_code for answer in answers} <= {200, 201, 202}
+    assert await stock(admin) == (10, 3)
+    again = await admin.post(f"{store}/orders", json=order())
+    assert (again.status_code, again.json()["repeated"]) == (200, True)
+    assert await stock(admin) == (10, 3)
+
+
+async def test_same_event_with_other_content_is_kept_and_not_applied(
+    admin: httpx.AsyncClient, store: str
+) -> None:
+    await admin.post(f"{store}/orders", json=order())
+
+    answer = await admin.post(f"{store}/orders", json=order(order_ref="o-2"))
+
+    assert problem(answer) == (409, "content_differs")
+    assert await stock(admin) == (10, 3)
+    [kept] = (await admin.get("/events", params={"state": "conflict"})).json()["items"]
+    assert (kept["event_id"], kept["subject"]) == ("e-1", "o-2")
+
+
+async def test_unknown_listing_parks_the_order_until_it_is_there(
+    admin: httpx.AsyncClient, store: str
+) -> None:
+    line = {"line_ref": "1", "channel_sku": "W-CUP", "quantity": 2}
+    answer = await admin.post(f"{store}/orders", json=order(lines=[line]))
+
+    assert answer.status_code == 202
+    parked = answer.json()
+    assert (parked["state"], parked["code"]) == ("parked", "unknown_listing")
+    assert await stock(admin) == (10, 0)
+
+    rows = {"listings": [{"channel_sku": "W-CUP", "sku": "MUG"}]}
+    await admin.put(f"{store}/listings", json=rows)
+    replayed = await admin.post(f"/events/{parked['event']}/replay")
+
+    assert (replayed.status_code, replayed.json()["state"]) == (200, "handled")
+    assert await stock(admin) == (10, 2)
+    again = await admin.post(f"/events/{parked['event']}/replay")
+    assert problem(again) == (409, "wrong_state")
+    assert problem(await admin.post("/events/999/replay")) == (404, "not_found")
+
+
+async def test_order_below_zero_is_recorded_and_opens_a_case(
+    admin: httpx.AsyncClient, store: str
+) -> None:
+    line = {"line_ref": "1", "channel_sku": "W-MUG", "quantity": 12}
+    answer = await admin.post(f"{store}/orders", json=order(lines=[line]))
+
+    assert answer.status_code == 201
+    found = (await admin.get("/skus/MUG")).json()
+    assert (found["available"], found["available_to_promise"]) == (-2, -2)
+    [case] = (await admin.get("/oversells")).json()["items"]
+    assert (case["sku"], case["state"], case["shortage"], case["cause"]) == (
+        "MUG",
+        "open",
+        2,
+        "e-1",
+    )
+
+
+async def test_cancellation_gives_back_what_the_order_took(
+    admin: httpx.AsyncClient, store: str
+) -> None:
+    await admin.post(f"{store}/orders", json=order())
+    part = {"event_id": "c-1", "lines": [{"line_ref": "1", "quantity": 1}]}
+
+    answer = await admin.post(f"{store}/orders/o-1/cancellations", json=part)
+
+    assert answer.status_code == 201
+    assert await stock(admin) == (10, 2)
+    rest = {"event_id": "c-2", "by": "seller", "reason": "damaged"}
+    assert (await admin.post(f"{store}/orders/o-1/cancellations", json=rest)).status_code == 201
+    assert await stock(admin) == (10, 0)
+    again = await admin.post(f"{store}/orders/o-1/cancellations", json=rest)
+    assert (again.status_code, again.json()["repeated"]) == (200, True)
+
+
+async def test_cancellation_before_its_order_takes_no_stock(
+    admin: httpx.AsyncClient, store: str
+) -> None:
+    await admin.post(f"{store}/orders/o-1/cancellations", json={"event_id": "c-1"})
+    await admin.post(f"{store}/orders", json=order())
+
+    assert await stock(admin) == (10, 0)
+
+
+async def test_shipment_takes_units_out_once(admin: httpx.AsyncClient, store: str) -> None:
+    await admin.post(f"{store}/orders", json=order())
+    for _ in range(2):
+        await admin.post(f"{store}/orders/o-1/shipments", json={"event_id": "s-1"})
+
+    assert await stock(admin) == (7, 0)
+
+
+async def test_marketplace_channel_does_not_tell_its_orders_here(
+    admin: httpx.AsyncClient, store: str, contents: Look
+) -> None:
+    await admin.post("/channels", json={"code": "rmart", "kind": "rakuten"})
+    before = await contents()
+
+    answers = [
+        await admin.post("/channels/rmart/orders", json=order()),
+        await admin.post("/channels/rmart/orders/o-1/shipments", json={"event_id": "s-1"}),
+        await admin.post("/channels/house/orders", json=order()),
+    ]
+
+    assert [problem(answer) for answer in answers] == [(409, "wrong_state")] * 3
+    unknown = await admin.post("/channels/nowhere/orders", json=order())
+    assert problem(unknown) == (404, "not_found")
+    assert await contents() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lines": []},
+        {"lines": [{"line_ref": "1", "channel_sku": "W-MUG", "quantity": 0}]},
+        {"lines": [{"line_ref": "1", "channel_sku": "W-MUG", "quantity": -3}]},
+        {"lines": [{"line_ref": "1", "channel_sku": "W-MUG", "quantity": 1_000_001}]},
+        {"lines": [{"line_ref": "1", "channel_sku": "W-MUG", "quantity": "3"}]},
+        {"lines": [{"line_ref": "1", "channel_sku": "W-MUG", "quantity": 1.5}]},
+        {"lines": [{"line_ref": "1", "channel_sku": "W-MUG", "quantity": 1, "price": 1}]},
+        {"lines": [{"line_ref": "1", "channel_sku": "W-MUG", "quantity": 1}] * 201},
+        {"order_ref": ""},
+        {"order_ref": "x" * 201},
+        {"order_ref": "a\nb"},
+        {"order_ref": "a/b"},
+        {"event_id": "\x00"},
+        {"occurred_at": "yesterday"},
+        {"occurred_at": "1969-07-20T00:00:00Z"},
+        {"occurred_at": "2026-11-21T12:00:00"},
+        {"ship_by": "9999-12-31T23:59:59Z"},
+        {"buyer_name": "Hanako"},
+    ],
+)
+async def test_wrong_orders_are_refused_and_nothing_is_kept(
+    admin: httpx.AsyncClient, store: str, contents: Look, changes: dict[str, Any]
+) -> None:
+    before = await contents()
+
+    answer = await admin.post(f"{store}/orders", json=order() | changes)
+
+    assert problem(answer) == (400, "bad_input")
+    assert await contents() == before
+
+
+async def test_line_named_twice_waits_for_a_person(admin: httpx.AsyncClient, store: str) -> None:
+    line = {"line_ref": "1", "channel_sku": "W-MUG", "quantity": 1}
+    answer = await admin.post(f"{store}/orders", json=order(lines=[line, line]))
+
+    assert (answer.status_code, answer.json()["code"]) == (202, "malformed")
+    assert await stock(admin) == (10, 0)

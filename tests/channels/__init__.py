@@ -1,0 +1,1 @@
+"""The production adapters against the sandbox, over real HTTP."""

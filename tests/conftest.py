@@ -1,0 +1,118 @@
+"""Fixtures for every test: a fresh database made by the migrations, the ledger, the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from inventory import schema
+from inventory.clock import Clock
+from inventory.db import Database
+from inventory.inbox import Inbox
+from inventory.ledger import Ledger
+from inventory.listings import Margins
+from inventory.models import Base
+
+TEMPLATE = "hikiate_template"
+
+
+class HandClock(Clock):
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self, moment: datetime) -> None:
+        super().__init__()
+        self.moment = moment
+
+    def now(self) -> datetime:
+        """The moment that the test has set."""
+        return self.moment
+
+
+async def _run(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> str:
+    """The address of a real PostgreSQL's maintenance database."""
+    return os.environ["SCRATCH_PG"]
+
+
+def _beside(url: str, name: str) -> str:
+    return url.rsplit("/", 1)[0] + "/" + name
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """A database with the newest schema, made by running the migrations, to be copied per test."""
+    name = f"{TEMPLATE}_{uuid4().hex[:8]}"
+    asyncio.run(_run(postgres, f"CREATE DATABASE {name}"))
+    asyncio.run(schema.migrate(_beside(postgres, name)))
+    return name
+
+
+@pytest.fixture
+async def database_url(postgres: str, template: str) -> AsyncIterator[str]:
+    """The address of a database of this test's own."""
+    name = f"test_{uuid4().hex}"
+    await _run(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield _beside(postgres, name)
+    await _run(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Connections to this test's database."""
+    database = Database(database_url)
+    yield database
+    await database.aclose()
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    """A clock that stands at noon (Tokyo: 21:00) of a sale day until it is moved."""
+    return HandClock(datetime(2026, 11, 21, 12, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def ledger(database: Database, clock: HandClock) -> Ledger:
+    """The one door to stock."""
+    return Ledger(database, clock)
+
+
+@pytest.fixture
+def inbox(database: Database, ledger: Ledger, clock: HandClock) -> Inbox:
+    """The inbox on this test's ledger."""
+    return Inbox(database, ledger, clock)
+
+
+@pytest.fixture
+def margins() -> Margins:
+    """Margins as they are set by default."""
+    return Margins(window_seconds=60, quantile=0.999)
+
+
+Save = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def save(database: Database) -> Save:
+    """Adds what a factory has built, in the order given, and commits."""
+
+    async def save(*rows: Base) -> None:
+        async with database.transaction() as session:
+            for row in rows:
+                session.add(row)
+                await session.flush()
+
+    return save

@@ -1,0 +1,426 @@
+"""Webhooks sent by the worker to real receivers on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from inventory import deliveries
+from inventory.db import Database
+from inventory.models import Alert, Delivery, WebhookEndpoint
+from inventory.outbound import Outbound
+from tests.conftest import HandClock
+from tests.notices.conftest import Endpoint
+from tests.notices.receiver import Receiver
+from workers import notify
+from workers.runtime import Runtime
+
+DEAD_PORT_URL = "http://127.0.0.1:1/hook"
+
+
+async def put(database: Database, clock: HandClock, count: int = 1) -> None:
+    for number in range(count):
+        async with database.transaction() as session:
+            await deliveries.enqueue(session, "alert.fired", {"n": number}, clock.now())
+
+
+async def log(database: Database) -> list[tuple[int, str, int, int | None, str | None]]:
+    """(endpoint, state, attempts, last status, last failure) of every delivery."""
+    async with database.transaction() as session:
+        rows = await session.scalars(select(Delivery).order_by(Delivery.id))
+        return [
+            (row.endpoint_id, row.state, row.attempts, row.last_status, row.last_failure)
+            for row in rows
+        ]
+
+
+async def test_message_is_signed_so_that_the_receiver_can_verify_it(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    clock.moment = queued = datetime.now(UTC)
+    hook, secret = await endpoint(receiver.url)
+    await put(database, clock)
+    clock.moment += timedelta(seconds=1)
+
+    assert await notify.work(runtime, outbound=outbound) == 1
+
+    [request] = receiver.requests
+    message = Webhook(secret).verify(request.body, dict(request.headers))
+    assert message["type"] == "alert.fired"
+    assert datetime.fromisoformat(message["timestamp"]) == queued
+    assert message["data"] == {"n": 0}
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["webhook-timestamp"] == str(int(clock.moment.timestamp()))
+    assert await log(database) == [(hook.id, "delivered", 1, 204, None)]
+    async with database.transaction() as session:
+        row = (await session.scalars(select(Delivery))).one()
+    assert (row.message_id, row.delivered_at) == (request.headers["webhook-id"], clock.moment)
+
+
+async def test_nobody_else_can_sign_or_change_it(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    clock.moment = datetime.now(UTC)
+    _, secret = await endpoint(receiver.url)
+    _, other = await endpoint()
+    await put(database, clock)
+    await notify.work(runtime, outbound=outbound)
+    [request] = receiver.requests
+    headers = dict(request.headers)
+
+    for key, body, changed in (
+        (other, request.body, {}),
+        (secret, request.body.replace(b'"n":0', b'"n":1'), {}),
+        (secret, request.body, {"webhook-id": "msg_other"}),
+        (secret, request.body, {"webhook-timestamp": str(int(clock.moment.timestamp()) + 1)}),
+    ):
+        with pytest.raises(WebhookVerificationError):
+            Webhook(key).verify(body, headers | changed)
+
+
+async def test_retry_has_the_same_id_and_a_new_time(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    receiver.answers = [(500, {}, b"<secret of the receiver>"), (200, {}, b"fine")]
+    hook, secret = await endpoint(receiver.url)
+    await put(database, clock)
+
+    assert await notify.work(runtime, outbound=outbound) == 1
+    assert await log(database) == [(hook.id, "pending", 1, 500, "status_500")]
+    assert await notify.work(runtime, outbound=outbound) == 0
+    clock.moment += timedelta(seconds=6)
+    assert await notify.work(runtime, outbound=outbound) == 1
+
+    assert await log(database) == [(hook.id, "delivered", 2, 200, None)]
+    first, second = receiver.requests
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.body == second.body
+    times = [int(request.headers["webhook-timestamp"]) for request in receiver.requests]
+    assert times[1] - times[0] == 6
+    for request in receiver.requests:
+        moment = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
+        signed = Webhook(secret).sign(request.headers["webhook-id"], moment, request.body.decode())
+        assert request.headers["webhook-signature"] == signed
+
+
+async def test_nothing_of_an_answer_is_stored(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    receiver.answers = [(500, {"x-internal": "canary-1"}, b"canary-2")]
+    await endpoint(receiver.url)
+    await put(database, clock)
+    await notify.work(runtime, outbound=outbound)
+
+    pool = await database.pool()
+    tables = [await pool.fetch(f"SELECT * FROM {name}") for name in ("delivery", "alert", "audit")]
+    assert "status_500" in str(tables)
+    assert "canary" not in str(tables)
+
+
+async def test_retry_after_is_honoured(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    receiver.answers = [(429, {"retry-after": "300"}, b""), (200, {}, b"")]
+    await endpoint(receiver.url)
+    await put(database, clock)
+    await notify.work(runtime, outbound=outbound)
+
+    clock.moment += timedelta(seconds=299)
+    assert await notify.work(runtime, outbound=outbound) == 0
+    clock.moment += timedelta(seconds=1)
+    assert await notify.work(runtime, outbound=outbound) == 1
+    assert len(receiver.requests) == 2
+
+
+async def test_410_disables_the_endpoint_and_tells_the_others(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    async with Receiver(answers=[(410, {}, b"")]) as left:
+        gone, _ = await endpoint(left.url)
+        await endpoint(receiver.url, events=("alert.fired", "alert.closed"))
+        await put(database, clock)
+        assert await notify.work(runtime, outbound=outbound) == 3
+
+        async with database.transaction() as session:
+            alert = (await session.scalars(select(Alert))).one()
+            assert (alert.kind, alert.subject, alert.state) == (
+                "endpoint_disabled",
+                f"endpoint:{gone.id}",
+                "open",
+            )
+            assert not (await session.get_one(WebhookEndpoint, gone.id)).active
+        assert len(receiver.requests) == 2
+        assert b'"kind":"endpoint_disabled"' in receiver.requests[1].body
+
+        # A person puts it right and sends the message again: the alert closes.
+        left.answers = [(200, {}, b"")]
+        async with database.transaction() as session:
+            await session.execute(update(WebhookEndpoint).values(active=True))
+            parked = (await session.scalars(select(Delivery.id).filter_by(state="parked"))).one()
+            await deliveries.replay(session, parked, clock.now())
+        await notify.work(runtime, outbound=outbound)
+        async with database.transaction() as session:
+            assert (await session.scalars(select(Alert.state))).all() == ["closed"]
+        assert b'"type":"alert.closed"' in receiver.requests[2].body
+
+
+async def test_redirect_is_not_followed(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    async with Receiver() as other:
+        receiver.answers = [(307, {"location": other.url}, b"")]
+        hook, _ = await endpoint(receiver.url)
+        await put(database, clock)
+        await notify.work(runtime, outbound=outbound)
+
+        assert await log(database) == [(hook.id, "pending", 1, 307, "redirect")]
+        assert other.connections == 0
+
+
+async def test_address_that_became_private_is_not_reached_and_tried_again(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    addresses = [["10.0.0.5"], ["127.0.0.1"]]
+
+    async def resolver(host: str, port: int) -> list[str]:
+        return addresses.pop(0)
+
+    hook, _ = await endpoint(f"http://shop.example:{receiver.port}/hook")
+    await put(database, clock)
+    outbound = Outbound(runtime.settings.webhook_networks, resolver=resolver)
+
+    await notify.work(runtime, outbound=outbound)
+    assert await log(database) == [(hook.id, "pending", 1, None, "address_refused")]
+    assert receiver.connections == 0
+    clock.moment += timedelta(seconds=6)
+    await notify.work(runtime, outbound=outbound)
+    assert await log(database) == [(hook.id, "delivered", 2, 204, None)]
+
+
+async def test_worker_reaches_only_the_networks_of_its_settings(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    """Without a way out handed in, the worker makes its own from the settings: loopback here."""
+    here, _ = await endpoint(receiver.url)
+    elsewhere, _ = await endpoint("https://shop.example/")
+    async with database.transaction() as session:
+        await session.execute(
+            update(WebhookEndpoint)
+            .where(WebhookEndpoint.id == elsewhere.id)
+            .values(url="https://10.0.0.1/")
+        )
+    await put(database, clock)
+
+    assert await notify.work(runtime) == 2
+
+    assert sorted(await log(database)) == [
+        (here.id, "delivered", 1, 204, None),
+        (elsewhere.id, "pending", 1, None, "address_refused"),
+    ]
+
+
+async def test_dead_endpoint_does_not_block_the_living(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    """Thirty messages reach the living one, the last ten queued meanwhile, while the dead holds."""
+    async with Receiver(hold=asyncio.Event()) as dead:
+        await endpoint(dead.url)
+        await endpoint(receiver.url)
+        await put(database, clock, 20)
+        work = asyncio.create_task(
+            notify.work(runtime, outbound=Outbound(runtime.settings.webhook_networks))
+        )
+        async with asyncio.timeout(9):
+            await _until(receiver, 20)
+            await put(database, clock, 10)
+            await _until(receiver, 30)
+
+        assert not work.done()
+        assert (len(dead.requests), dead.at_once_most) == (2, 2)
+        assert receiver.at_once_most <= 2
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+
+async def _until(receiver: Receiver, count: int) -> None:
+    while len(receiver.requests) < count:
+        await asyncio.sleep(0.01)
+
+
+async def test_many_dead_endpoints_leave_room_for_the_living(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    """Thirty dead ones that wait longer than the living: more than there are slots."""
+    async with Receiver(hold=asyncio.Event()) as dead:
+        for _ in range(30):
+            await endpoint(dead.url)
+        async with database.transaction() as session:
+            await session.execute(update(WebhookEndpoint).values(failing_since=clock.now()))
+        await put(database, clock)
+        clock.moment += timedelta(seconds=1)
+        await endpoint(receiver.url, events=("stock.low",))
+        async with database.transaction() as session:
+            await deliveries.enqueue(session, "stock.low", {}, clock.now())
+        work = asyncio.create_task(
+            notify.work(runtime, outbound=Outbound(runtime.settings.webhook_networks))
+        )
+        async with asyncio.timeout(9):
+            await _until(receiver, 1)
+            await _until(dead, notify.FAILING_AT_ONCE)
+            async with database.transaction() as session:
+                await deliveries.enqueue(session, "stock.low", {}, clock.now())
+            await _until(receiver, 2)
+
+        assert dead.at_once_most == notify.FAILING_AT_ONCE
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+
+async def test_secret_that_cannot_be_opened_stops_only_its_own_endpoint(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    locked, _ = await endpoint(receiver.url)
+    open_, _ = await endpoint(receiver.url)
+    async with database.transaction() as session:
+        await session.execute(
+            update(WebhookEndpoint).where(WebhookEndpoint.id == locked.id).values(secret=b"other")
+        )
+    await put(database, clock)
+    await notify.work(runtime, outbound=outbound)
+
+    assert await log(database) == [
+        (locked.id, "pending", 1, None, "secret_unreadable"),
+        (open_.id, "delivered", 1, 204, None),
+    ]
+    assert len(receiver.requests) == 1
+
+
+async def test_closed_port_and_silence_are_retried(
+    runtime: Runtime, database: Database, clock: HandClock, endpoint: Endpoint
+) -> None:
+    async with Receiver(hold=asyncio.Event()) as silent:
+        closed, _ = await endpoint(DEAD_PORT_URL)
+        quiet, _ = await endpoint(silent.url)
+        await put(database, clock)
+        outbound = Outbound(runtime.settings.webhook_networks, total_seconds=0.2)
+        await notify.work(runtime, outbound=outbound)
+
+        assert await log(database) == [
+            (closed.id, "pending", 1, None, "no_connection"),
+            (quiet.id, "pending", 1, None, "timeout"),
+        ]
+
+
+async def test_one_run_claims_at_a_time(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    await endpoint(receiver.url)
+    await put(database, clock, 6)
+
+    done = await asyncio.gather(*(notify.work(runtime, outbound=outbound) for _ in range(5)))
+
+    assert sorted(done) == [0, 0, 0, 0, 6]
+    ids = [request.headers["webhook-id"] for request in receiver.requests]
+    assert len(ids) == len(set(ids)) == 6
+
+
+async def test_newest_number_reaches_the_store(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+) -> None:
+    clock.moment = datetime.now(UTC)
+    _, secret = await endpoint(receiver.url, events=("listing.quantity",))
+    for revision, quantity in ((7, 5), (8, 3), (9, 0)):
+        async with database.transaction() as session:
+            await deliveries.enqueue_quantity(
+                session,
+                channel="own",
+                channel_sku="A-1",
+                quantity=quantity,
+                revision=revision,
+                now=clock.now(),
+            )
+
+    assert await notify.work(runtime, outbound=outbound) == 1
+
+    [request] = receiver.requests
+    message: dict[str, Any] = Webhook(secret).verify(request.body, dict(request.headers))
+    assert message["type"] == "listing.quantity"
+    assert message["data"] == {
+        "channel": "own",
+        "channel_sku": "A-1",
+        "quantity": 0,
+        "revision": 9,
+    }

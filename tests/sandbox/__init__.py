@@ -1,0 +1,1 @@
+"""The sandbox marketplaces: their wire formats, limits, faults and shoppers."""

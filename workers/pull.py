@@ -1,0 +1,147 @@
+"""Fetching orders: each channel in its own rhythm, stored before the cursor moves (L5)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import exists, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from channels.base import AuthExpired, ChannelError, RetryLater
+from inventory.models import Channel, InboundEvent, OrderLine, SalesOrder
+
+if TYPE_CHECKING:
+    from channels.base import Adapter, Pulled
+    from workers.runtime import Runtime
+
+log = structlog.get_logger()
+
+LOOP_SECONDS = 20
+PAUSE_SECONDS_MAX = 3
+BUSY_MINUTES = 10
+SEEN_DAYS = 2
+FAILED_SECONDS = 5
+AUTH_SECONDS = 60
+
+
+async def work(runtime: Runtime, channel_id: int) -> int:
+    """Pull a channel until its next pull is more than some seconds away; orders stored."""
+    stored = 0
+    async with runtime.lease(f"pull:{channel_id}") as mine:
+        if not mine:
+            return 0
+        ends = asyncio.get_running_loop().time() + LOOP_SECONDS
+        while asyncio.get_running_loop().time() < ends:
+            count, pause = await pull_once(runtime, channel_id)
+            stored += count
+            if pause > PAUSE_SECONDS_MAX:
+                break
+            await asyncio.sleep(pause)
+    return stored
+
+
+async def pull_once(runtime: Runtime, channel_id: int) -> tuple[int, float]:
+    """One pull: how many snapshots were new, and how many seconds to wait for the next."""
+    try:
+        adapter = await runtime.adapter(channel_id)
+        async with runtime.database.sessions() as session:
+            cursor = await session.scalar(select(Channel.cursor).where(Channel.id == channel_id))
+            seen = await seen_hints(session, channel_id, runtime.clock.now())
+        pulled = await adapter.pull_orders(cursor or {}, seen=seen)
+    except ChannelError as error:
+        pause = await _failed(runtime, channel_id, error)
+        return 0, pause
+    stored = await store(runtime, channel_id, pulled)
+    pause = await _pause(runtime, adapter)
+    async with runtime.database.transaction() as session:
+        due = runtime.clock.now() + timedelta(seconds=pause)
+        await session.execute(
+            update(Channel)
+            .where(Channel.id == channel_id)
+            .values(pull_due_at=due, failing_since=None, failure=None)
+        )
+    return stored, pause
+
+
+async def seen_hints(session: AsyncSession, channel_id: int, now: datetime) -> dict[str, str]:
+    """The hints of orders that are not finished, and of all recent ones."""
+    unfinished = exists().where(
+        OrderLine.order_id == SalesOrder.id,
+        OrderLine.ordered > OrderLine.cancelled + OrderLine.shipped,
+    )
+    rows = await session.execute(
+        select(SalesOrder.order_ref, SalesOrder.hint).where(
+            SalesOrder.channel_id == channel_id,
+            SalesOrder.reservation.is_(False),
+            SalesOrder.seen_at.is_not(None),
+            or_(
+                SalesOrder.ordered_at > now - timedelta(days=SEEN_DAYS),
+                SalesOrder.cancelled.is_(False) & unfinished,
+            ),
+        )
+    )
+    return {order_ref: hint for order_ref, hint in rows}
+
+
+async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:
+    """Store what was pulled, book it, then move the cursor; the watermark only past what is booked.
+
+    The raise barrier trusts the watermark, so it stays behind any order that is stored and not
+    yet in the ledger.
+    """
+    ids = await runtime.inbox.receive_orders(channel_id, pulled.orders)
+    for order_ref, problem in pulled.problems:
+        await runtime.inbox.park(channel_id, subject=order_ref, code="malformed", detail=problem)
+    if ids:
+        await runtime.inbox.handle(ids)
+        runtime.ring("refresh")
+    values: dict[str, Any] = {"cursor": pulled.cursor, "pulled_at": runtime.clock.now()}
+    async with runtime.database.transaction() as session:
+        waiting = await session.scalar(
+            select(func.count()).where(
+                InboundEvent.channel_id == channel_id, InboundEvent.state == "new"
+            )
+        )
+        if not waiting:
+            values["watermark"] = func.greatest(Channel.watermark, pulled.watermark)
+        await session.execute(update(Channel).where(Channel.id == channel_id).values(values))
+    return len(ids)
+
+
+async def _pause(runtime: Runtime, adapter: Adapter) -> float:
+    """Seconds to the next pull: short while anything sells, longer as the bucket runs dry."""
+    capabilities = adapter.capabilities
+    since = runtime.clock.now() - timedelta(minutes=BUSY_MINUTES)
+    async with runtime.database.sessions() as session:
+        busy = await session.scalar(select(exists().where(SalesOrder.recorded_at > since)))
+    if not busy:
+        return capabilities.pull_seconds_quiet
+    budgets = adapter.budgets
+    burst = budgets.burst(capabilities.pull_endpoint)
+    if burst == 1:
+        return capabilities.pull_seconds
+    level = max(await budgets.level(capabilities.pull_endpoint), 1.0)
+    return min(capabilities.pull_seconds * burst / level, capabilities.pull_seconds_quiet)
+
+
+async def _failed(runtime: Runtime, channel_id: int, error: ChannelError) -> float:
+    """Note that the channel does not answer; health shows it until a pull succeeds."""
+    pause = float(FAILED_SECONDS)
+    if isinstance(error, RetryLater):
+        pause = max(error.seconds, 1.0)
+    if isinstance(error, AuthExpired):
+        pause = AUTH_SECONDS
+    now = runtime.clock.now()
+    log.warning("pull_failed", channel_id=channel_id, code=error.code, detail=str(error))
+    values: Mapping[str, Any] = {
+        "failing_since": func.coalesce(Channel.failing_since, now),
+        "failure": f"{error.code}: {error}"[:500],
+        "pull_due_at": now + timedelta(seconds=pause),
+    }
+    async with runtime.database.transaction() as session:
+        await session.execute(update(Channel).where(Channel.id == channel_id).values(values))
+    return pause

@@ -1,0 +1,92 @@
+"""Finds work that nobody rang for, once a second; the rings only make it start sooner."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import exists, or_, select, text
+
+from inventory import alerts, health
+from inventory.models import (
+    Cancellation,
+    Channel,
+    Delivery,
+    InboundEvent,
+    Listing,
+    Oversell,
+    SalesOrder,
+    StaleSku,
+)
+from inventory.vocabulary import Kind
+from workers import push
+
+if TYPE_CHECKING:
+    from workers.runtime import Runtime
+
+WITHOUT_PULL = (Kind.HOUSE.value, Kind.OWN_STORE.value)
+UNHANDLED_SECONDS = 2
+
+
+async def work(runtime: Runtime) -> int:
+    """Ring for everything that is due; how many rings."""
+    now = runtime.clock.now()
+    rings: list[tuple[str, tuple[object, ...]]] = []
+    async with runtime.database.sessions() as session:
+        due = await session.scalars(
+            select(Channel.id).where(
+                Channel.kind.not_in(WITHOUT_PULL),
+                or_(Channel.pull_due_at.is_(None), Channel.pull_due_at <= now),
+            )
+        )
+        rings += [("pull", (channel_id,)) for channel_id in due]
+        waits = {
+            "process": exists().where(
+                InboundEvent.state == "new",
+                InboundEvent.received_at < now - timedelta(seconds=UNHANDLED_SECONDS),
+            ),
+            "refresh": or_(
+                exists(select(StaleSku.sku_id)), exists().where(Listing.reassess_at <= now)
+            ),
+            "desk": or_(
+                exists().where(Oversell.state == "open"),
+                exists().where(Cancellation.state.in_(("approved", "submitted"))),
+                exists().where(
+                    SalesOrder.cancelled.is_(True),
+                    SalesOrder.reservation.is_(False),
+                    ~exists().where(Cancellation.order_id == SalesOrder.id),
+                ),
+            ),
+            "notify": exists().where(Delivery.state == "pending", Delivery.due_at <= now),
+        }
+        for task, waiting in waits.items():
+            if await session.scalar(select(waiting)):
+                rings.append((task, ()))
+        rings += await push.waiting(session, now)
+    for task, arguments in rings:
+        runtime.ring(task, *arguments)
+    await push.settle_lost(runtime)
+    return len(rings)
+
+
+async def tidy(runtime: Runtime) -> int:
+    """Make the partitions of this and the next month, ahead of time."""
+    async with runtime.database.transaction() as session:
+        for months in (0, 1):
+            await session.execute(
+                text(
+                    "SELECT make_movement_partition("
+                    "((now() AT TIME ZONE 'UTC') + make_interval(months => :months))::date)"
+                ),
+                {"months": months},
+            )
+    return 2
+
+
+async def watch(runtime: Runtime) -> int:
+    """Turn what is late into alerts, and close those that ended; how many findings."""
+    now = runtime.clock.now()
+    async with runtime.database.transaction() as session:
+        findings = await health.findings(session, runtime.settings, now)
+        await alerts.match_health(session, findings, now)
+    return len(findings)
