@@ -95,7 +95,7 @@ class Budgets:
             await asyncio.sleep(seconds)
 
     async def give_back(self, endpoint: str, cost: int) -> None:
-        """Return points that a call turned out not to need."""
+        """Return points that a call did not need; below 0, take those it needed more."""
         budget = self._by_endpoint[endpoint]
         await self._redis.eval(_GIVE_BACK, 1, self._key(endpoint), budget.seconds * 1000, cost)
 
@@ -112,9 +112,12 @@ class Budgets:
         return self._by_endpoint[endpoint].burst
 
     async def fill(self) -> None:
-        """Say that no call was made lately: for a channel that a person has just connected."""
+        """Say that no call was ever made: for a channel that a person has just connected.
+
+        Buckets that are in use already stay as they are.
+        """
         for endpoint in self._by_endpoint:
-            await self._redis.hset(self._key(endpoint), "tat", 0)
+            await self._redis.hsetnx(self._key(endpoint), "tat", 0)
 
     async def drain(self, endpoint: str) -> None:
         """Say that the channel refused a call as too many: the bucket starts empty again."""

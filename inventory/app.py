@@ -16,6 +16,8 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.types import Method
 
+from channels import registry
+from channels.base import Rejected
 from inventory import config, logs, schema
 from inventory.api import (
     alerts,
@@ -38,9 +40,10 @@ from inventory.clock import Clock
 from inventory.config import Settings
 from inventory.connections import ConnectionCheck
 from inventory.doorbell import Doorbell, make_celery
-from inventory.errors import WrongState
+from inventory.errors import BadInput, WrongState
 from inventory.security import SCOPES
 from inventory.telemetry import HttpMetrics
+from inventory.vocabulary import Kind
 
 BODY_BYTES_MAX = 1_000_000
 KEY_SCHEME = "key"
@@ -100,7 +103,7 @@ def create_app(
                 settings,
                 ring=ring or Doorbell(make_celery(settings.redis_url)).ring,
                 clock=clock or Clock(),
-                check_connection=check_connection or accept_connection,
+                check_connection=check_connection or check_by_adapter,
             )
         ],
         dependencies={"services": Provide(services_of_request, sync_to_thread=False)},
@@ -113,8 +116,16 @@ def create_app(
     )
 
 
-def accept_connection(*_: Any) -> None:
-    """Take any settings and credentials; the adapter will say what is wrong at its first call."""
+def check_by_adapter(
+    kind: Kind, _: str, settings: dict[str, Any], credentials: dict[str, Any]
+) -> None:
+    """Raises `BadInput` for what the kind's adapter would refuse; an own store has none."""
+    if kind is Kind.OWN_STORE:
+        return
+    try:
+        registry.check(kind, settings, credentials)
+    except Rejected as error:
+        raise BadInput(str(error)) from None
 
 
 def services_of_request(state: State) -> Parts:

@@ -19,7 +19,6 @@ import time
 NOBODY = 65534
 CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
-GUARD_SECONDS = 10
 POLL_SECONDS = 0.05
 
 
@@ -88,10 +87,10 @@ def _is_running(group: int) -> bool:
     return False
 
 
-def guard() -> None:
+def guard(*, seconds: float) -> None:
     """Read "+group signal" and "-group" lines until the supervisor ends; then end those left.
 
-    They get their stop signal, newest first, and after 10 seconds SIGKILL.
+    They get their stop signal, newest first, and `seconds` later SIGKILL.
     """
     for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_IGN)
@@ -104,7 +103,7 @@ def guard() -> None:
             groups.pop(int(line[1:]), None)
     for group in reversed(groups):
         _signal(group, groups[group])
-    deadline = time.monotonic() + GUARD_SECONDS
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and any(_is_running(group) for group in groups):
         time.sleep(POLL_SECONDS)
     for group in groups:
@@ -115,7 +114,7 @@ def main() -> None:
     """Parse the arguments that `inventory.processes` gives."""
     parser = argparse.ArgumentParser()
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("guard")
+    commands.add_parser("guard").add_argument("--seconds", type=float, required=True)
     runner = commands.add_parser("run")
     runner.add_argument("--parent", type=int, required=True)
     runner.add_argument("--stop-signal", type=int, required=True)
@@ -123,7 +122,7 @@ def main() -> None:
     runner.add_argument("argv", nargs=argparse.REMAINDER)
     chosen = parser.parse_args()
     if chosen.command == "guard":
-        guard()
+        guard(seconds=chosen.seconds)
         return
     run(
         parent=chosen.parent,

@@ -12,6 +12,10 @@ from pathlib import Path
 
 import typer
 
+from inventory.commands import demo as demo_command
+from inventory.commands import house
+from inventory.commands.keys import keys
+
 ROOT = Path(__file__).resolve().parent.parent
 # What `hikiate lint` runs: a name for people, then arguments for this Python's own tools.
 CHECKS = (
@@ -29,6 +33,14 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+
+app.command()(demo_command.demo)
+for command in (house.up, house.sandbox, house.status, house.migrate):
+    app.command()(command)
+for command in (house.api, house.worker, house.beat):
+    app.command()(command)
+app.add_typer(keys, name="key")
 
 
 def checkout() -> Path:

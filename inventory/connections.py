@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import audit
+from inventory import audit, penalties
 from inventory.catalogue import given, location_ids, mark_stale
-from inventory.errors import AlreadyExists, NotFound, WrongState
+from inventory.errors import AlreadyExists, BadInput, NotFound, SettingWrong, WrongState
 from inventory.fields import ChannelCode, Code, Count, Percent, Url, small_json, web_address
 from inventory.models import Channel, Listing, Switch
 from inventory.security import Vault
@@ -92,6 +92,14 @@ def _checked(
     check(Kind(kind), base_url, settings, credentials)
 
 
+def _checked_metrics(kind: str, metrics: dict[str, Any]) -> None:
+    small_json(metrics, name="metrics")
+    try:
+        penalties.rules_of(Kind(kind), metrics)
+    except SettingWrong as error:
+        raise BadInput(str(error)) from None
+
+
 async def connect(
     session: AsyncSession,
     new: NewChannel,
@@ -107,7 +115,8 @@ async def connect(
     `UnknownLocation`.
     """
     _checked(new.kind, new.base_url, new.settings, new.credentials, check)
-    values = given(new) | {"metrics": small_json(new.metrics, name="metrics"), "connected_at": now}
+    _checked_metrics(new.kind, new.metrics)
+    values = given(new) | {"connected_at": now}
     del values["locations"]
     values["credentials"] = vault.seal(new.credentials) if new.credentials else None
     if new.locations is not None:
@@ -141,7 +150,7 @@ async def change_channel(
     if values.keys() & {"base_url", "settings", "credentials"}:
         _reconnect(channel, change, vault, check)
     if not isinstance(change.metrics, UnsetType):
-        small_json(change.metrics, name="metrics")
+        _checked_metrics(channel.kind, change.metrics)
     if not isinstance(change.locations, UnsetType):
         named = change.locations
         channel.location_ids = None if named is None else await location_ids(session, named)

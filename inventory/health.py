@@ -25,7 +25,8 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 
 # Each part names what it looks for; `since` is when the oldest of it began, `n` how many there are.
-# A frozen channel's listings are late because a person wants them to be.
+# A frozen channel's listings are late because a person wants them to be. What was parked or failed
+# waits for a person and gets no better by waiting: it is shown at once.
 _LATE = text("""
 SELECT 'events_unhandled' AS what, c.code AS channel, min(e.received_at) AS since, count(*) AS n,
   'events not handled yet' AS noun
@@ -35,7 +36,7 @@ UNION ALL
 SELECT 'events_parked', c.code, min(e.received_at), count(*),
   'events wait for a person: ' || string_agg(DISTINCT e.code, ', ')
 FROM inbound_event e JOIN channel c ON c.id = e.channel_id
-WHERE e.state = 'parked' AND e.received_at < :event_late GROUP BY c.code
+WHERE e.state = 'parked' GROUP BY c.code
 UNION ALL
 SELECT 'listings_stale', c.code, min(l.wanted_at), count(*), 'listings show an old number'
 FROM listing l JOIN channel c ON c.id = l.channel_id

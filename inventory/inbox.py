@@ -92,18 +92,23 @@ class Inbox:
                 if last.get(order.order_ref) == hash_:
                     continue
                 last[order.order_ref] = hash_
-                event = InboundEvent(
-                    channel_id=channel_id,
-                    event_id=f"{order.order_ref}@{order.observed_at.isoformat()}",
-                    kind="order",
-                    subject=order.order_ref,
-                    content_hash=hash_,
-                    body=body,
-                    received_at=self._clock.now(),
+                seen = order.observed_at.isoformat()
+                added = await session.scalar(
+                    insert(InboundEvent)
+                    .values(
+                        channel_id=channel_id,
+                        event_id=f"{order.order_ref}@{seen}#{hash_[:4].hex()}",
+                        kind="order",
+                        subject=order.order_ref,
+                        content_hash=hash_,
+                        body=body,
+                        received_at=self._clock.now(),
+                    )
+                    .on_conflict_do_nothing()
+                    .returning(InboundEvent.id)
                 )
-                session.add(event)
-                await session.flush()
-                ids.append(event.id)
+                if added is not None:
+                    ids.append(added)
         return ids
 
     async def park(

@@ -107,11 +107,13 @@ class Supervisor:
     """Starts children and ends them all when its `with` block ends, by whatever way.
 
     Logs go to `logs`, one file per child, appended. Inside the block SIGTERM and SIGHUP end this
-    process as Ctrl-C would; a second signal while stopping kills the children at once.
+    process as Ctrl-C would; a second signal while stopping kills the children at once. When this
+    process is killed, they have `guard_seconds` to end.
     """
 
-    def __init__(self, logs: Path) -> None:
+    def __init__(self, logs: Path, *, guard_seconds: float = 10) -> None:
         self.logs = logs
+        self.guard_seconds = guard_seconds
         self.children: list[Child] = []
         self._guardian: subprocess.Popen[bytes] | None = None
         self._handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
@@ -121,7 +123,7 @@ class Supervisor:
         _only_in_main_thread()
         self.logs.mkdir(parents=True, exist_ok=True)
         self._guardian = subprocess.Popen(
-            [*HELPER, "guard"],
+            [*HELPER, "guard", "--seconds", str(self.guard_seconds)],
             bufsize=0,
             cwd="/",
             stdin=subprocess.PIPE,
@@ -190,7 +192,7 @@ class Supervisor:
                     f"{running.tail()}"
                 )
 
-    def wait_until(self, is_ready: Callable[[], bool], *, what: str, seconds: float = 15) -> None:
+    def wait_until(self, is_ready: Callable[[], object], *, what: str, seconds: float = 15) -> None:
         """Wait for a condition while watching the children; raises `ProcessError` when too late."""
         deadline = time.monotonic() + seconds
         while not is_ready():

@@ -97,8 +97,6 @@ _BUYER_CODES = {
     Kind.YAHOO: {"100", "110", "120", "130", "140", "150", "160", "170", "180"},
     Kind.SHOPIFY: {"CUSTOMER"},
 }
-# Yahoo! orderInfo, CancelReason 400: ended together with a service; it names no side.
-_SIDELESS_CODES = {Kind.YAHOO: {"400"}}
 # Only Amazon's orders API shows that the buyer asked (BuyerRequestedCancel, cancellationRequest).
 _SHOWS_BUYER_REQUESTS = {Kind.AMAZON}
 
@@ -215,7 +213,7 @@ def who_asked(
         return Asker.BUYER_SELF
     if by is Party.MARKETPLACE:
         return Asker.MARKETPLACE_LAPSED if late else Asker.MARKETPLACE
-    if by is None or reason_code in _SIDELESS_CODES.get(kind, ()):
+    if by is None:
         return Asker.UNKNOWN
     if reason_code in _OUT_OF_STOCK_WORDS:
         return Asker.SHOP_OUT_OF_STOCK

@@ -58,7 +58,10 @@ class StepRow(Struct, frozen=True, kw_only=True):
 
 
 class CancellationRow(Struct, frozen=True, kw_only=True):
-    """An order that ends without being shipped, and where giving it up stands."""
+    """An order that ends without being shipped, and where giving it up stands.
+
+    `metric_before` and `metric_after` are what was foreseen when it was proposed.
+    """
 
     id: int
     channel: str
@@ -69,6 +72,8 @@ class CancellationRow(Struct, frozen=True, kw_only=True):
     reason_code: str
     decided_by: str | None
     failure: str | None
+    metric_before: dict[str, Any] | None
+    metric_after: dict[str, Any] | None
     proposed_at: datetime
     submitted_at: datetime | None
     confirmed_at: datetime | None
@@ -109,7 +114,8 @@ FROM oversell o JOIN sku s ON s.id = o.sku_id LEFT JOIN fact f ON f.id = o.cause
 
 _CANCELLATIONS = """
 SELECT x.id, c.code AS channel, o.order_ref, x.oversell_id, x.state, x.reason, x.reason_code,
-  x.decided_by, x.failure, x.proposed_at, x.submitted_at, x.confirmed_at
+  x.decided_by, x.failure, x.metric_before, x.metric_after, x.proposed_at, x.submitted_at,
+  x.confirmed_at
 FROM cancellation x JOIN channel c ON c.id = x.channel_id JOIN sales_order o ON o.id = x.order_id
 """
 

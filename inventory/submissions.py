@@ -165,8 +165,10 @@ async def judge(
         await _fail(session, row, refusal, now)
     elif state in {OrderState.SHIPPED, OrderState.PARTLY_SHIPPED}:
         await _fail(session, row, "the order was shipped meanwhile", now)
-    elif state is not OrderState.OPEN or age < _resend_seconds(row):
+    elif age < _resend_seconds(row):
         return False
+    elif state is not OrderState.OPEN:
+        await _fail(session, row, f"the order is {state.value} and not cancelled", now)
     elif row.attempts >= ATTEMPTS_MAX:
         await _fail(session, row, f"sent {row.attempts} times without effect", now)
     else:

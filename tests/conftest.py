@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -14,10 +13,12 @@ import pytest
 from inventory import schema
 from inventory.clock import Clock
 from inventory.db import Database
+from inventory.embedded import start_postgres, start_valkey
 from inventory.inbox import Inbox
 from inventory.ledger import Ledger
 from inventory.listings import Margins
 from inventory.models import Base
+from inventory.processes import Supervisor
 
 TEMPLATE = "hikiate_template"
 
@@ -43,9 +44,22 @@ async def _run(url: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> str:
-    """The address of a real PostgreSQL's maintenance database."""
-    return os.environ["SCRATCH_PG"]
+def supervisor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    """Ends the servers of this test run, whatever happens."""
+    with Supervisor(tmp_path_factory.mktemp("logs")) as supervisor:
+        yield supervisor
+
+
+@pytest.fixture(scope="session")
+def postgres(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a real PostgreSQL's database, as durable as in production."""
+    return start_postgres(tmp_path_factory.mktemp("data"), supervisor).url
+
+
+@pytest.fixture(scope="session")
+def valkey(supervisor: Supervisor, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a real Valkey."""
+    return start_valkey(tmp_path_factory.mktemp("data"), supervisor).url
 
 
 def _beside(url: str, name: str) -> str:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from celery.signals import worker_process_init, worker_process_shutdown, worker_ready
+from celery.signals import (
+    setup_logging,
+    task_failure,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_ready,
+)
 from structlog.contextvars import bound_contextvars
 
 from inventory import config, logs
@@ -86,7 +92,17 @@ def _ending(**_: Any) -> None:
     Process.stop()
 
 
+@setup_logging.connect
+def _log_as_the_house_does(**_: Any) -> None:
+    logs.setup(SETTINGS)
+
+
+@task_failure.connect
+def _failed(sender: Any, exception: BaseException, **_: Any) -> None:
+    """A failed task is not tried again by Celery: the sweep finds its work."""
+    log.error("task_failed", task=sender.name, exc_info=exception)
+
+
 @worker_ready.connect
 def _ready(**_: Any) -> None:
-    logs.setup(SETTINGS)
     log.info("worker_ready")

@@ -33,9 +33,20 @@ AUTH_SECONDS = 60
 class House(Protocol):
     """What the desk needs of a worker's runtime."""
 
-    clock: Clock
-    database: Database
-    inbox: Inbox
+    @property
+    def clock(self) -> Clock:
+        """The one clock."""
+        ...
+
+    @property
+    def database(self) -> Database:
+        """Connections to PostgreSQL."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where what channels tell us is stored first."""
+        ...
 
     async def adapter(self, channel_id: int) -> Adapter:
         """The adapter of a channel."""
@@ -209,9 +220,9 @@ class _Desk:
     async def _ask(self, look: ReadBack) -> tuple[str | None, bool]:
         """What the channel says of a request that it took: its refusal, and whether it is done.
 
-        Where it never answered, or takes too long, the order itself is asked instead.
+        Where it gave no reference, never answered or takes too long, only the order can tell.
         """
-        if look.reference is None or look.overdue:
+        if not look.reference or look.overdue:
             return None, True
         state = await self._adapter.cancel_state(look.order_ref, look.reference)
         return state.refused, state.confirmed

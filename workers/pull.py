@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ import structlog
 from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from channels.base import AuthExpired, ChannelError, RetryLater
+from channels.base import AuthExpired, ChannelError, RetryLater, Throttled
 from inventory.models import Channel, InboundEvent, OrderLine, SalesOrder
 
 if TYPE_CHECKING:
@@ -56,13 +55,19 @@ async def pull_once(runtime: Runtime, channel_id: int) -> tuple[int, float]:
         pause = await _failed(runtime, channel_id, error)
         return 0, pause
     stored = await store(runtime, channel_id, pulled)
-    pause = await _pause(runtime, adapter)
+    hurried = await _hurried(adapter)
+    pause = hurried if await _is_busy(runtime) else adapter.capabilities.pull_seconds_quiet
+    now = runtime.clock.now()
     async with runtime.database.transaction() as session:
-        due = runtime.clock.now() + timedelta(seconds=pause)
         await session.execute(
             update(Channel)
             .where(Channel.id == channel_id)
-            .values(pull_due_at=due, failing_since=None, failure=None)
+            .values(
+                pull_due_at=now + timedelta(seconds=pause),
+                pull_may_at=now + timedelta(seconds=hurried),
+                failing_since=None,
+                failure=None,
+            )
         )
     return stored, pause
 
@@ -112,14 +117,16 @@ async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:
     return len(ids)
 
 
-async def _pause(runtime: Runtime, adapter: Adapter) -> float:
-    """Seconds to the next pull: short while anything sells, longer as the bucket runs dry."""
-    capabilities = adapter.capabilities
+async def _is_busy(runtime: Runtime) -> bool:
+    """Whether anything was sold lately, on whatever channel."""
     since = runtime.clock.now() - timedelta(minutes=BUSY_MINUTES)
     async with runtime.database.sessions() as session:
-        busy = await session.scalar(select(exists().where(SalesOrder.recorded_at > since)))
-    if not busy:
-        return capabilities.pull_seconds_quiet
+        return bool(await session.scalar(select(exists().where(SalesOrder.recorded_at > since))))
+
+
+async def _hurried(adapter: Adapter) -> float:
+    """Seconds to the next pull when there is need of it: longer as the bucket runs dry."""
+    capabilities = adapter.capabilities
     budgets = adapter.budgets
     burst = budgets.burst(capabilities.pull_endpoint)
     if burst == 1:
@@ -129,7 +136,10 @@ async def _pause(runtime: Runtime, adapter: Adapter) -> float:
 
 
 async def _failed(runtime: Runtime, channel_id: int, error: ChannelError) -> float:
-    """Note that the channel does not answer; health shows it until a pull succeeds."""
+    """Note that the channel does not answer; health shows it until a pull succeeds.
+
+    A budget used up is no failure: the channel is pulled as often as it permits.
+    """
     pause = float(FAILED_SECONDS)
     if isinstance(error, RetryLater):
         pause = max(error.seconds, 1.0)
@@ -137,11 +147,11 @@ async def _failed(runtime: Runtime, channel_id: int, error: ChannelError) -> flo
         pause = AUTH_SECONDS
     now = runtime.clock.now()
     log.warning("pull_failed", channel_id=channel_id, code=error.code, detail=str(error))
-    values: Mapping[str, Any] = {
-        "failing_since": func.coalesce(Channel.failing_since, now),
-        "failure": f"{error.code}: {error}"[:500],
-        "pull_due_at": now + timedelta(seconds=pause),
-    }
+    due = now + timedelta(seconds=pause)
+    values: dict[str, Any] = {"pull_due_at": due, "pull_may_at": due}
+    if not isinstance(error, Throttled):
+        values["failing_since"] = func.coalesce(Channel.failing_since, now)
+        values["failure"] = f"{error.code}: {error}"[:500]
     async with runtime.database.transaction() as session:
         await session.execute(update(Channel).where(Channel.id == channel_id).values(values))
     return pause

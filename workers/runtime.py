@@ -73,11 +73,13 @@ class Runtime:
             channel_id=channel_id,
             base_url=channel.base_url,
             settings=channel.settings,
-            credentials=self.vault.open(channel.credentials) if channel.credentials else "{}",
+            credentials=self.vault.open(channel.credentials) if channel.credentials else {},
             redis=self.redis,
         )
         if held is not None:
             await held[1].aclose()
+        if channel.pulled_at is None:
+            await adapter.budgets.fill()
         self._adapters[channel_id] = (version, adapter)
         return adapter
 

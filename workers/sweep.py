@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import exists, or_, select, text
+from sqlalchemy import and_, exists, or_, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import alerts, health
+from inventory.availability import Lane
 from inventory.models import (
     Cancellation,
     Channel,
@@ -20,6 +22,7 @@ from inventory.models import (
 )
 from inventory.vocabulary import Kind
 from workers import push
+from workers.pull import BUSY_MINUTES
 
 if TYPE_CHECKING:
     from workers.runtime import Runtime
@@ -33,13 +36,7 @@ async def work(runtime: Runtime) -> int:
     now = runtime.clock.now()
     rings: list[tuple[str, tuple[object, ...]]] = []
     async with runtime.database.sessions() as session:
-        due = await session.scalars(
-            select(Channel.id).where(
-                Channel.kind.not_in(WITHOUT_PULL),
-                or_(Channel.pull_due_at.is_(None), Channel.pull_due_at <= now),
-            )
-        )
-        rings += [("pull", (channel_id,)) for channel_id in due]
+        rings += [("pull", (channel_id,)) for channel_id in await _pulls(session, now)]
         waits = {
             "process": exists().where(
                 InboundEvent.state == "new",
@@ -67,6 +64,31 @@ async def work(runtime: Runtime) -> int:
         runtime.ring(task, *arguments)
     await push.settle_lost(runtime)
     return len(rings)
+
+
+async def _pulls(session: AsyncSession, now: datetime) -> list[int]:
+    """Channels to pull: when it is time, or sooner when there is need of it.
+
+    That is while anything sells, and while a raise waits for its barrier (L7).
+    """
+    sells = exists().where(SalesOrder.recorded_at > now - timedelta(minutes=BUSY_MINUTES))
+    waits = exists().where(
+        Listing.channel_id == Channel.id,
+        Listing.lane == Lane.RAISE.value,
+        Listing.revision_published < Listing.revision_wanted,
+        or_(Channel.watermark.is_(None), Channel.watermark <= Listing.raise_since),
+    )
+    due = await session.scalars(
+        select(Channel.id).where(
+            Channel.kind.not_in(WITHOUT_PULL),
+            or_(
+                Channel.pull_due_at.is_(None),
+                Channel.pull_due_at <= now,
+                and_(Channel.pull_may_at <= now, or_(sells, waits)),
+            ),
+        )
+    )
+    return list(due)
 
 
 async def tidy(runtime: Runtime) -> int:

@@ -52,24 +52,17 @@ def order_from(
 ) -> OrderSeen:
     """An order of Orders API 2026-01-01. Raises Unreadable.
 
-    `listed`: it comes from searchOrders, which shows orders as they stood a while ago; what it
-    shows is at least as new as the order's own last update. `cancellable` is what the
-    acknowledgement feed would accept: nothing shipped, not Amazon's own to ship, and past PENDING
-    unless that is allowed.
+    `listed`: from searchOrders, which shows orders as they stood a while ago, though never older
+    than their last update. `cancellable`: what the acknowledgement feed would accept.
     """
-    try:
-        order = msgspec.convert(payload, wire.Order)
-    except msgspec.ValidationError as error:
-        raise Unreadable(str(error)[:TEXT_CHARACTERS_MAX]) from error
+    order = _wire_order(payload)
     status = order.fulfillment.fulfillment_status
     lines = tuple(_line(item, cancelled=status == "CANCELLED") for item in order.order_items)
     if not lines:
         raise Unreadable("the order has no items")
     by_channel = order.fulfillment.fulfilled_by == "AMAZON"
     asked = any(_asked(item) for item in order.order_items)
-    open_statuses = {"UNSHIPPED", "PENDING"} if pending_cancellable else {"UNSHIPPED"}
-    executions = [one for item in order.order_items if (one := _executed(item)) is not None]
-    execution = executions[0] if executions and status == "CANCELLED" else None
+    cancelled_by, reason = _ending(order)
     window = order.fulfillment.ship_by_window
     return OrderSeen(
         order_ref=order.order_id,
@@ -78,11 +71,13 @@ def order_from(
         lines=lines,
         hint=_hint(order, lines, asked=asked),
         cancelled=status == "CANCELLED",
-        cancelled_by=CANCELLED_BY.get(execution.cancelled_by or "") if execution else None,
-        cancel_reason=_short(execution.cancel_reason) if execution else None,
+        cancelled_by=cancelled_by,
+        cancel_reason=reason,
         buyer_asked_to_cancel=asked,
         cancellable=(
-            status in open_statuses and not by_channel and not any(line.shipped for line in lines)
+            (status == "UNSHIPPED" or (pending_cancellable and status == "PENDING"))
+            and not by_channel
+            and not any(line.shipped for line in lines)
         ),
         fulfilled_by_channel=by_channel,
         ship_by=window.latest_date_time if window else None,
@@ -169,6 +164,13 @@ def refusal_in(report: bytes) -> str | None:
     return "refused without a stated reason" if int(counted.text or "0") else None
 
 
+def _wire_order(payload: object) -> wire.Order:
+    try:
+        return msgspec.convert(payload, wire.Order)
+    except msgspec.ValidationError as error:
+        raise Unreadable(str(error)[:TEXT_CHARACTERS_MAX]) from error
+
+
 def _line(item: wire.OrderItem, *, cancelled: bool) -> OrderLine:
     sku = item.product.seller_sku
     ordered, units = item.quantity_ordered, item.fulfillment or wire.ItemFulfillment()
@@ -211,6 +213,16 @@ def _executed(item: wire.OrderItem) -> wire.CancellationExecution | None:
     return item.cancellation.cancellation_execution if item.cancellation else None
 
 
+def _ending(order: wire.Order) -> tuple[Party | None, str | None]:
+    """Who ended a cancelled order, and why, as the first item that says so."""
+    executions = [one for item in order.order_items if (one := _executed(item)) is not None]
+    if not executions or order.fulfillment.fulfillment_status != "CANCELLED":
+        return None, None
+    reason = executions[0].cancel_reason
+    by = CANCELLED_BY.get(executions[0].cancelled_by or "")
+    return by, None if reason is None else reason[:TEXT_CHARACTERS_MAX]
+
+
 def _hint(order: wire.Order, lines: Sequence[OrderLine], *, asked: bool) -> str:
     """Everything that a change of the order would change, in short."""
     shipped, ended = sum(line.shipped for line in lines), sum(line.cancelled for line in lines)
@@ -224,7 +236,3 @@ def _hint(order: wire.Order, lines: Sequence[OrderLine], *, asked: bool) -> str:
 
 def _is_own(availability: wire.Availability) -> bool:
     return availability.fulfillment_channel_code == OWN_CHANNEL
-
-
-def _short(text: str | None) -> str | None:
-    return None if text is None else text[:TEXT_CHARACTERS_MAX]

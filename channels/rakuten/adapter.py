@@ -67,7 +67,7 @@ class RakutenAdapter:
             write=Write.ABSOLUTE,
             push_batch_max=PUSH_ROWS_MAX,
             read_batch_max=READ_ROWS_MAX,
-            pull_seconds=1.0,
+            pull_seconds=0.2,
             pull_seconds_quiet=10.0,
             pull_endpoint=ORDER,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from msgspec import Struct, field
@@ -103,7 +103,7 @@ def order_from(raw: bytes | msgspec.Raw, *, observed_at: datetime) -> OrderSeen:
     change = _cancel_change(order) if cancelled else None
     return OrderSeen(
         order_ref=order.order_number,
-        ordered_at=ordered_at,
+        ordered_at=ordered_at.astimezone(UTC),
         observed_at=observed_at,
         lines=tuple(lines),
         hint=_hint(order, lines),

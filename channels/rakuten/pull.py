@@ -17,6 +17,7 @@ from inventory.vocabulary import OrderSeen
 
 READ_ORDERS_MAX = 100
 REMEMBERED_MAX = 1000
+PENDING_MAX = 5000
 FORGET_EVERY = 30
 # Searches reach a little into the future: the shop's clock need not be ours.
 AHEAD = timedelta(seconds=60)
@@ -27,13 +28,15 @@ class Cursor(Struct, kw_only=True):
 
     `count`: pulls so far. `reread_after`: the last order read anew for changes. `read`: orders
     that were read and need not be in `seen` (parked ones); forgotten now and then, so that they
-    get another chance.
+    get another chance. `pending`: orders of the first pull that are still to be read, whatever
+    became of them since.
     """
 
     watermark: datetime | None = None
     count: int = 0
     reread_after: str = ""
     read: list[str] = []
+    pending: list[str] = []
 
 
 class Wanted(Struct, kw_only=True):
@@ -83,6 +86,7 @@ async def pull(
         count=count,
         reread_after=wanted.reread[-1] if wanted.reread else last.reread_after,
         read=remembered[-REMEMBERED_MAX:],
+        pending=[ref for ref in wanted.new if ref not in reading.done][:PENDING_MAX],
     )
     return Pulled(
         orders=tuple(reading.orders),
@@ -108,7 +112,7 @@ async def _search(
     started: datetime,
 ) -> Wanted:
     known = {*seen, *last.read}
-    found: dict[str, None] = {}
+    found: dict[str, None] = dict.fromkeys(last.pending)
     complete = True
     if last.watermark is not None:
         since = last.watermark - timedelta(seconds=settings.overlap_seconds)

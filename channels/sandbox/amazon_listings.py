@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Any
 
@@ -158,8 +157,10 @@ class ListingsApi:
         if not size.isdecimal() or not 1 <= int(size) <= PAGE_MAX:
             raise self._market.wrong(call, f"pageSize is from 1 to {PAGE_MAX}.")
         try:
-            start = urlsafe_b64decode(call.query.get("pageToken", "").encode()).decode() or "0"
-        except (Base64Error, ValueError) as error:
+            start = b64decode(
+                call.query.get("pageToken", "MA=="), altchars=b"-_", validate=True
+            ).decode()
+        except ValueError as error:
             raise self._market.wrong(call, "pageToken is invalid.") from error
         if not start.isdecimal():
             raise self._market.wrong(call, "pageToken is invalid.")

@@ -158,13 +158,7 @@ class Market:
 
         Raises NotDisplayed, with nothing changed, when any line wants more than is displayed.
         """
-        wanted: dict[str, int] = {}
-        for key, quantity in lines:
-            wanted[key] = wanted.get(key, 0) + quantity
-        for key, quantity in wanted.items():
-            listing = self.listings.get(key)
-            if listing is None or quantity < 1 or listing.buyable < quantity:
-                raise NotDisplayed(f"{self.kind}: {quantity} of {key} are not displayed")
+        wanted = self._basket(lines)
         placed_at = at or self.clock.now()
         ref = self.new_ref(placed_at)
         order = Order(
@@ -189,6 +183,18 @@ class Market:
         self.orders[ref] = order
         self.on_place(order)
         return order
+
+    def _basket(self, lines: Sequence[tuple[str, int]]) -> dict[str, int]:
+        wanted: dict[str, int] = {}
+        for key, quantity in lines:
+            wanted[key] = wanted.get(key, 0) + quantity
+        for key, quantity in wanted.items():
+            listing = self.listings.get(key)
+            if listing is None or quantity < 1 or listing.buyable < quantity:
+                raise NotDisplayed(f"{self.kind}: {quantity} of {key} are not displayed")
+        if not wanted:
+            raise NotDisplayed(f"{self.kind}: an empty basket")
+        return wanted
 
     def cancel(self, ref: str, *, by: str, code: str | None, restock: bool = False) -> Order:
         """End a live or shipped order; `by` is buyer, seller or marketplace.

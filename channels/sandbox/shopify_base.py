@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -249,8 +248,8 @@ def connection(
 
 def _decoded(text: str) -> str:
     try:
-        return urlsafe_b64decode(text.encode()).decode()
-    except (Base64Error, ValueError) as error:
+        return b64decode(text, altchars=b"-_", validate=True).decode()
+    except ValueError as error:
         raise GraphQLError("`after` is not a cursor") from error
 
 

@@ -85,7 +85,8 @@ class Estimate:
     def _field(self, parent: GraphQLCompositeType, node: FieldNode) -> int:
         if node.name.value.startswith("__") or node.selection_set is None:
             return 0
-        field: GraphQLField = parent.fields[node.name.value]  # type: ignore[union-attr]
+        fields: Mapping[str, GraphQLField] = getattr(parent, "fields", {})  # a union has none
+        field = fields[node.name.value]
         named = get_named_type(field.type)
         if is_leaf_type(named):
             return 0
@@ -96,7 +97,8 @@ class Estimate:
             return self._first(node) * self._selections(inner, node.selection_set)
         if named.name.endswith("Edge"):
             return self._selections(inner, node.selection_set)
-        return 1 + self._selections(inner, node.selection_set)
+        # A plain list is taken as one object unless it says how many it may be.
+        return max(self._first(node), 1) * (1 + self._selections(inner, node.selection_set))
 
     def _first(self, node: FieldNode) -> int:
         for argument in node.arguments:

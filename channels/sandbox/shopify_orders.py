@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from zlib import crc32
 
 from graphql import GraphQLResolveInfo
 from msgspec import Struct
@@ -179,6 +180,11 @@ def _line_node(line: Line) -> Node:
         "id": gid("LineItem", line.line_ref),
         "name": line.key,
         "sku": line.key,
+        "variant": {
+            "__typename": "ProductVariant",
+            "id": gid("ProductVariant", crc32(line.key.encode())),
+            "sku": line.key,
+        },
         "quantity": line.quantity,
         "currentQuantity": line.quantity - line.cancelled,
         "unfulfilledQuantity": line.quantity - line.cancelled - line.shipped,

@@ -143,8 +143,9 @@ type InventorySetQuantitiesPayload {
 
 type LineItem implements Node {
   currentQuantity: Int! id: ID! name: String! originalUnitPriceSet: MoneyBag! quantity: Int!
-  sku: String unfulfilledQuantity: Int!
+  sku: String unfulfilledQuantity: Int! variant: ProductVariant
 }
+type ProductVariant implements Node { id: ID! sku: String }
 type LineItemEdge { cursor: String! node: LineItem! }
 type LineItemConnection { edges: [LineItemEdge!]! nodes: [LineItem!]! pageInfo: PageInfo! }
 type FulfillmentLineItem implements Node { id: ID! lineItem: LineItem! quantity: Int }

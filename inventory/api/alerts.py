@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from litestar import Controller, delete, get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from msgspec import Struct
 from sqlalchemy import select
@@ -52,6 +52,10 @@ class AlertRow(Struct, frozen=True, kw_only=True):
     closed_at: datetime | None
 
 
+AlertRulePage = Annotated[Page[AlertRuleRow], Body(schema_component_key="AlertRulePage")]
+AlertPage = Annotated[Page[AlertRow], Body(schema_component_key="AlertPage")]
+
+
 class AlertRuleController(Controller):
     """What is watched."""
 
@@ -61,7 +65,7 @@ class AlertRuleController(Controller):
     @get(guards=[READ], responses=problems())
     async def list_alert_rules(
         self, services: Services, limit: Limit = 100, cursor: Cursor = None
-    ) -> Page[AlertRuleRow]:
+    ) -> AlertRulePage:
         """Rules in order of creation; a SKU with rules of its own is not judged by general ones."""
         query = (
             select(AlertRule, Sku.code)
@@ -127,7 +131,7 @@ class AlertController(Controller):
             Literal["open", "closed"] | None,
             QueryParameter(name="state", required=False, description="Only alerts in this state."),
         ] = None,
-    ) -> Page[AlertRow]:
+    ) -> AlertPage:
         """Alerts, newest first; each fired once and closes itself when its cause is gone."""
         query = select(Alert).where(Alert.id < id_in(cursor, start=ID_MAX))
         if in_state is not None:

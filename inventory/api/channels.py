@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import Controller, get, patch, post
-from litestar.params import JSONBody
+from litestar.params import Body, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from msgspec import Struct
 
@@ -17,6 +19,9 @@ from inventory.security import Scope
 
 READ = needs(Scope.STOCK_READ)
 WRITE = needs(Scope.CHANNELS_WRITE)
+
+
+ChannelPage = Annotated[Page[ChannelRow], Body(schema_component_key="ChannelPage")]
 
 
 class Frozen(Struct, frozen=True, kw_only=True):
@@ -34,7 +39,7 @@ class ChannelController(Controller):
     @get(guards=[READ], responses=problems())
     async def list_channels(
         self, services: Services, limit: Limit = 100, cursor: Cursor = None
-    ) -> Page[ChannelRow]:
+    ) -> ChannelPage:
         """Channels in order of connection; credentials are never shown."""
         after_id = id_in(cursor, most=SMALL_ID_MAX)
         async with services.database.sessions() as session:

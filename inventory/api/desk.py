@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from litestar import Controller, get, post
-from litestar.params import QueryParameter
+from litestar.params import Body, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from inventory import reports_desk
@@ -31,6 +31,11 @@ CancellationState = Annotated[
 ]
 
 
+OversellPage = Annotated[Page[OversellRow], Body(schema_component_key="OversellPage")]
+CancellationPage = Annotated[Page[CancellationRow], Body(schema_component_key="CancellationPage")]
+PenaltyPage = Annotated[Page[PenaltyRow], Body(schema_component_key="PenaltyPage")]
+
+
 class OversellController(Controller):
     """Shortages: more units promised than there are."""
 
@@ -44,7 +49,7 @@ class OversellController(Controller):
         limit: Limit = 100,
         cursor: Cursor = None,
         in_state: CaseState = None,
-    ) -> Page[OversellRow]:
+    ) -> OversellPage:
         """Cases, newest first."""
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:
@@ -73,7 +78,7 @@ class CancellationController(Controller):
         limit: Limit = 100,
         cursor: Cursor = None,
         in_state: CancellationState = None,
-    ) -> Page[CancellationRow]:
+    ) -> CancellationPage:
         """Cancellations, newest first; `proposed` ones wait for a decision."""
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:
@@ -139,7 +144,7 @@ class PenaltyController(Controller):
         limit: Limit = 100,
         cursor: Cursor = None,
         channel_code: ChannelFilter = None,
-    ) -> Page[PenaltyRow]:
+    ) -> PenaltyPage:
         """Penalty entries, newest first, each with the metric before and after."""
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from litestar import Controller, get, post
-from litestar.params import QueryParameter
+from litestar.params import Body, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
 from inventory import audit, reports_desk
@@ -25,6 +25,9 @@ ChannelFilter = Annotated[
 ]
 
 
+EventPage = Annotated[Page[EventRow], Body(schema_component_key="EventPage")]
+
+
 class EventController(Controller):
     """Nothing that a channel told us is lost; what could not be handled waits here."""
 
@@ -39,7 +42,7 @@ class EventController(Controller):
         cursor: Cursor = None,
         in_state: EventState = None,
         channel_code: ChannelFilter = None,
-    ) -> Page[EventRow]:
+    ) -> EventPage:
         """Events, newest first. `conflict`: the same id came with other content; never applied."""
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:

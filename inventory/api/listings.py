@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from litestar import Controller, get, patch, put
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import Body, JSONBody, QueryParameter
 
 from inventory import catalogue, connections, reports_channels
 from inventory.api.context import Caller, Services, needs
@@ -22,6 +22,9 @@ StaleOnly = Annotated[
 ]
 
 
+ListingPage = Annotated[Page[ListingShown], Body(schema_component_key="ListingPage")]
+
+
 class ListingController(Controller):
     """What a channel offers, and the numbers it shows."""
 
@@ -36,7 +39,7 @@ class ListingController(Controller):
         limit: Limit = 100,
         cursor: Cursor = None,
         stale: StaleOnly = False,  # noqa: FBT002 -- a query parameter, given by its name
-    ) -> Page[ListingShown]:
+    ) -> ListingPage:
         """Listings with the numbers wanted, published and known at the channel, and why."""
         after_id = id_in(cursor, most=SMALL_ID_MAX)
         async with services.database.sessions() as session:

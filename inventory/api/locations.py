@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import Controller, get, post
-from litestar.params import JSONBody
+from litestar.params import Body, JSONBody
 from litestar.status_codes import HTTP_201_CREATED
 from msgspec import Struct
 from sqlalchemy import select
@@ -29,6 +31,9 @@ def _row(location: Location) -> LocationRow:
     return LocationRow(id=location.id, code=location.code, sellable=location.sellable)
 
 
+LocationPage = Annotated[Page[LocationRow], Body(schema_component_key="LocationPage")]
+
+
 class LocationController(Controller):
     """Where stock lies."""
 
@@ -38,7 +43,7 @@ class LocationController(Controller):
     @get(guards=[needs(Scope.STOCK_READ)], responses=problems())
     async def list_locations(
         self, services: Services, limit: Limit = 100, cursor: Cursor = None
-    ) -> Page[LocationRow]:
+    ) -> LocationPage:
         """Locations in order of creation; sales take stock in this order by default."""
         query = select(Location).where(Location.id > id_in(cursor, most=SMALL_ID_MAX))
         async with services.database.sessions() as session:

@@ -195,6 +195,11 @@ def of_unavailable(request: Request[Any, Any, Any], error: Exception) -> Respons
     return answer(request, "unavailable", "the database cannot be reached; try again")
 
 
+def of_too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Problem]:
+    """JSON within JSON beyond what can be read; nothing else here goes deep."""
+    return answer(request, "bad_input", "the body is nested too deeply")
+
+
 def of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """What nobody foresaw: logged with the request's id, and shown without internals."""
     log.error("request_crashed", exc_info=error)
@@ -206,5 +211,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: of_http,
     DBAPIError: of_database,
     **dict.fromkeys(UNAVAILABLE, of_unavailable),
+    RecursionError: of_too_deep,
     Exception: of_anything,
 }

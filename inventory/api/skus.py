@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from litestar import Controller, get, patch, post
-from litestar.params import JSONBody
+from litestar.params import Body, JSONBody
 from litestar.status_codes import HTTP_201_CREATED
 
 from inventory import catalogue, reports
@@ -19,6 +21,10 @@ READ = needs(Scope.STOCK_READ)
 WRITE = needs(Scope.STOCK_WRITE)
 
 
+SkuPage = Annotated[Page[SkuStock], Body(schema_component_key="SkuPage")]
+MovementPage = Annotated[Page[MovementRow], Body(schema_component_key="MovementPage")]
+
+
 class SkuController(Controller):
     """What is sold, how many there are, and why."""
 
@@ -28,7 +34,7 @@ class SkuController(Controller):
     @get(guards=[READ], responses=problems())
     async def list_skus(
         self, services: Services, limit: Limit = 100, cursor: Cursor = None
-    ) -> Page[SkuStock]:
+    ) -> SkuPage:
         """SKUs in order of creation, each with its stock now."""
         after_id = id_in(cursor, most=SMALL_ID_MAX)
         async with services.database.sessions() as session:
@@ -68,7 +74,7 @@ class SkuController(Controller):
     @get("/{sku:str}/movements", guards=[READ], responses=problems(404))
     async def list_movements(
         self, sku: PathText, services: Services, limit: Limit = 100, cursor: Cursor = None
-    ) -> Page[MovementRow]:
+    ) -> MovementPage:
         """The ledger's entries of one SKU, newest first; their sum is the balance."""
         before = decoded(cursor, MovementKey, start=None)
         if before is not None:

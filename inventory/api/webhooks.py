@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from litestar import Controller, delete, get, post
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from msgspec import Meta, Struct
 from sqlalchemy import select
@@ -74,6 +74,10 @@ class DeliveryRow(Struct, frozen=True, kw_only=True):
     delivered_at: datetime | None
 
 
+EndpointPage = Annotated[Page[EndpointRow], Body(schema_component_key="EndpointPage")]
+DeliveryPage = Annotated[Page[DeliveryRow], Body(schema_component_key="DeliveryPage")]
+
+
 class EndpointController(Controller):
     """Who is told."""
 
@@ -83,7 +87,7 @@ class EndpointController(Controller):
     @get(guards=[READ], responses=problems())
     async def list_webhook_endpoints(
         self, services: Services, limit: Limit = 100, cursor: Cursor = None
-    ) -> Page[EndpointRow]:
+    ) -> EndpointPage:
         """Endpoints in order of creation."""
         query = select(WebhookEndpoint).where(
             WebhookEndpoint.active, WebhookEndpoint.id > id_in(cursor, most=SMALL_ID_MAX)
@@ -164,7 +168,7 @@ class DeliveryController(Controller):
                 name="state", required=False, description="Only messages in this state."
             ),
         ] = None,
-    ) -> Page[DeliveryRow]:
+    ) -> DeliveryPage:
         """Messages, newest first, with the number of tries and what the last one brought."""
         query = select(Delivery).where(Delivery.id < id_in(cursor, start=ID_MAX))
         if in_state is not None:

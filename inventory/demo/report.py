@@ -94,6 +94,7 @@ def shown(evidence: Evidence) -> dict[str, Any]:
         by_kind[kind] += values
     return {
         kind: {
+            "sold": sum(seller == kind for seller, _ in evidence.placed()),
             **audit.summary(by_kind[kind]),
             "unshown": measured.unshown.get(kind, 0),
             "not_needed": measured.not_needed.get(kind, 0),

@@ -46,7 +46,7 @@ TOOL_SECONDS = 120
 def start_postgres(
     state: Path, supervisor: Supervisor, *, settings: Mapping[str, str] | None = None
 ) -> Server:
-    """PostgreSQL in `state`/postgres, at `postgresql://hikiate:<password>@127.0.0.1:<port>/hikiate`.
+    """PostgreSQL in `state`/postgres: `postgresql://hikiate:<password>@127.0.0.1:<port>/hikiate`.
 
     `settings` go on top of durable ones. Raises `ProcessError` with the end of its log when it
     does not come up; as root also where neither user namespaces nor the user `nobody` can be used.

@@ -16,6 +16,7 @@ class Channel(Base):
 
     The rules (safety stock, cap, floor) hold for all its listings unless a listing says otherwise.
     `metrics` overrides the thresholds of `penalties` and says from when our history is complete.
+    The next pull is due at `pull_due_at`; when something waits for it, it may come at `pull_may_at`.
     `location_ids` is the order in which its sales take stock, None for all sellable locations.
     """
 
@@ -38,6 +39,7 @@ class Channel(Base):
     watermark: Mapped[datetime | None]
     pulled_at: Mapped[datetime | None]
     pull_due_at: Mapped[datetime | None]
+    pull_may_at: Mapped[datetime | None]
     failing_since: Mapped[datetime | None]
     failure: Mapped[str | None]
     connected_at: Mapped[datetime] = mapped_column(server_default=func.now())

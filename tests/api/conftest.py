@@ -18,10 +18,19 @@ from inventory.config import Settings
 from inventory.db import Database
 from inventory.models import Base
 from inventory.security import create_key
-from tests.channels.conftest import valkey_socket as valkey_socket  # noqa: PLC0414 -- a fixture
 from tests.conftest import HandClock
 
 SECRET_KEY = "only for tests: forty characters or more"
+
+# A shop as it is connected.
+RAKUTEN: dict[str, Any] = {
+    "code": "rmart",
+    "kind": "rakuten",
+    "base_url": "https://api.rms.example",
+    "settings": {"window_hours": 12.0},
+    "credentials": {"service_secret": "SP-secret-1", "license_key": "SL-license-1"},
+    "safety_stock": 1,
+}
 
 Contents = dict[str, list[str]]
 Look = Callable[[], Awaitable[Contents]]
@@ -29,11 +38,11 @@ Caller = Callable[..., Awaitable[httpx.AsyncClient]]
 
 
 @pytest.fixture
-def settings(database_url: str, valkey_socket: Path) -> Settings:
+def settings(database_url: str, valkey: str) -> Settings:
     """Settings with this test's database and a real Valkey."""
     return Settings(
         database_url=database_url,
-        redis_url=f"unix://{valkey_socket}",
+        redis_url=valkey,
         secret_key=SECRET_KEY,
         data_dir=Path("nowhere"),
     )
@@ -46,9 +55,7 @@ def rings() -> list[str]:
 
 
 @pytest.fixture
-async def app(
-    settings: Settings, clock: HandClock, rings: list[str]
-) -> AsyncIterator[Litestar]:
+async def app(settings: Settings, clock: HandClock, rings: list[str]) -> AsyncIterator[Litestar]:
     """The app, started; its doorbell writes down what it was asked to ring for."""
     app = create_app(settings, ring=rings.append, clock=clock)
     started, stop = asyncio.Event(), asyncio.Event()
@@ -77,11 +84,16 @@ def services(app: Litestar) -> Services:
     return services
 
 
+def over(app: Litestar) -> httpx.ASGITransport:
+    """The way to the app without a socket."""
+    asgi: Any = app
+    return httpx.ASGITransport(asgi, raise_app_exceptions=False)
+
+
 @pytest.fixture
 async def stranger(app: Litestar) -> AsyncIterator[httpx.AsyncClient]:
     """Calls without a key."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://hikiate") as client:
+    async with httpx.AsyncClient(transport=over(app), base_url="http://hikiate") as client:
         yield client
 
 
@@ -93,10 +105,9 @@ async def caller(app: Litestar, database: Database) -> AsyncIterator[Caller]:
     async def caller(*scopes: str, channel: str | None = None) -> httpx.AsyncClient:
         async with database.transaction() as session:
             key = await create_key(session, name="tester", scopes=scopes, channel=channel)
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {key}"}
         client = httpx.AsyncClient(
-            transport=transport, base_url="http://hikiate/v1", headers=headers
+            transport=over(app), base_url="http://hikiate/v1", headers=headers
         )
         clients.append(client)
         return client
@@ -114,7 +125,7 @@ async def admin(caller: Caller) -> httpx.AsyncClient:
 
 @pytest.fixture
 def contents(database: Database) -> Look:
-    """Every row of every table, keys of callers left out; two looks are equal if nothing changed."""
+    """Every row of every table but the keys; two looks are equal if nothing changed."""
 
     async def contents() -> Contents:
         found: Contents = {}

@@ -105,7 +105,11 @@ async def test_requests_about_unknown_things_change_nothing(
     calls = [
         (f"{store}/reservations", unknown, (404, "unknown_listing")),
         (f"{store}/reservations", twice, (400, "bad_input")),
-        (f"{store}/reservations", hold("b", 1, expires_at="2027-01-21T00:00:00Z"), (400, "bad_input")),
+        (
+            f"{store}/reservations",
+            hold("b", 1, expires_at="2027-01-21T00:00:00Z"),
+            (400, "bad_input"),
+        ),
         (f"{store}/reservations", hold("a/b", 1), (400, "bad_input")),
         (f"{store}/reservations/never/release", None, (404, "unknown_reservation")),
         ("/channels/nowhere/reservations", hold("b", 1), (404, "not_found")),

@@ -198,8 +198,14 @@ async def test_movements_that_cannot_be_booked_change_nothing(
         ({**transfer, "to_location": "main"}, (400, "same_location")),
         ({"kind": "receive", "quantity": 0}, (400, "bad_input")),
         ({"kind": "receive", "quantity": 1_000_001}, (400, "bad_input")),
-        ({"kind": "receive", "quantity": 1, "occurred_at": "1999-01-01T00:00:00Z"}, (400, "bad_input")),
-        ({"kind": "receive", "quantity": 1, "occurred_at": "2026-01-01T00:00:00"}, (400, "bad_input")),
+        (
+            {"kind": "receive", "quantity": 1, "occurred_at": "1999-01-01T00:00:00Z"},
+            (400, "bad_input"),
+        ),
+        (
+            {"kind": "receive", "quantity": 1, "occurred_at": "2026-01-01T00:00:00"},
+            (400, "bad_input"),
+        ),
         ({"kind": "destroy", "quantity": 1}, (400, "bad_input")),
     ]
     for part, expected in wrong:

@@ -1,9 +1,8 @@
-"""The Rakuten adapter against the sandbox's Rakuten, over real HTTP."""
+"""The Rakuten adapter against the sandbox over HTTP: numbers and cancellations."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,77 +10,26 @@ import pytest
 from redis.asyncio import Redis
 
 from channels.base import (
-    Adapter,
     AuthExpired,
-    BadAnswer,
     OutcomeUnknown,
-    Pulled,
     Rejected,
     RetryLater,
     Throttled,
 )
-from channels.rakuten.adapter import RakutenCredentials, RakutenSettings, build
+from channels.rakuten.adapter import RakutenCredentials, RakutenSettings
 from inventory.vocabulary import (
     CancelRequest,
     CancelState,
-    OrderSeen,
-    Party,
     PushOutcome,
     PushStatus,
     QuantityPush,
     Reading,
     Reason,
 )
+from tests.channels.rakuten_shop import CAP, KIND, MUG, TEE, Shop
 from tests.channels.sandbox_process import SandboxProcess
 
-KIND = "rakuten"
-MUG, TEE, CAP = "mug/blue", "tee-001/M", "cap/x"
 ACCEPTED, REFUSED, UNKNOWN = PushStatus.ACCEPTED, PushStatus.REFUSED, PushStatus.UNKNOWN
-
-
-class Shop:
-    """A sandbox, its adapter, and what a puller would remember between pulls."""
-
-    def __init__(self, sandbox: SandboxProcess, redis: Redis, **settings: Any) -> None:
-        self.sandbox, self.redis = sandbox, redis
-        sandbox.list_items(KIND, {MUG: 5, TEE: 3, CAP: 9})
-        self.adapter = self.connect(**settings)
-        self.cursor: dict[str, Any] = {}
-        self.seen: dict[str, str] = {}
-
-    def connect(self, *, key: str | None = None, **settings: Any) -> Adapter:
-        """Another adapter of the same shop."""
-        access = self.sandbox.access(KIND)
-        credentials = access["credentials"] | ({"license_key": key} if key else {})
-        return build(
-            channel_id=1,
-            base_url=access["base_url"],
-            settings=RakutenSettings(**settings),
-            credentials=msgspec.convert(credentials, RakutenCredentials),
-            redis=self.redis,
-        )
-
-    async def pull(self) -> Pulled:
-        """One pull as the puller makes it: through JSON, with hints stored."""
-        pulled = await self.adapter.pull_orders(self.cursor, seen=self.seen)
-        self.cursor = msgspec.json.decode(msgspec.json.encode(pulled.cursor))
-        self.seen |= {order.order_ref: order.hint for order in pulled.orders}
-        return pulled
-
-    async def push(self, **quantities: int) -> list[PushOutcome]:
-        """Push numbers; names are MUG, TEE and CAP."""
-        skus = {"MUG": MUG, "TEE": TEE, "CAP": CAP}
-        return await self.adapter.push_quantities(
-            [
-                QuantityPush(channel_sku=skus.get(sku, sku), quantity=n, change=None, key="k")
-                for sku, n in quantities.items()
-            ]
-        )
-
-    async def order_visible(self, **lines: int) -> str:
-        """A shopper buys, a while ago by the sandbox's clock, so that the order shows at once."""
-        skus = {"MUG": MUG, "TEE": TEE, "CAP": CAP}
-        return self.sandbox.buy(KIND, {skus[sku]: n for sku, n in lines.items()})
 
 
 @pytest.fixture
@@ -195,113 +143,12 @@ async def test_a_wrong_key_is_for_a_person_and_not_shown(shop: Shop) -> None:
     await stranger.aclose()
 
 
-async def test_pull_brings_new_orders_once(shop: Shop) -> None:
-    before = datetime.now(UTC)
-    ref = await shop.order_visible(MUG=2, TEE=1)
-    first = await shop.pull()
-
-    [order] = first.orders
-    assert order.order_ref == ref
-    assert [(line.channel_sku, line.quantity) for line in order.lines] == [(MUG, 2), (TEE, 1)]
-    book = shop.sandbox.order(KIND, ref)
-    assert [line.line_ref for line in order.lines] == [row["line_ref"] for row in book["lines"]]
-    assert before - timedelta(seconds=3) < first.watermark < datetime.now(UTC)
-    assert order.observed_at >= first.watermark + timedelta(seconds=2)
-
-    second = await shop.pull()
-    assert second.orders == ()
-    assert second.watermark > first.watermark
-
-
-async def test_pull_notices_orders_shipped_and_cancelled(shop: Shop) -> None:
-    shipped, cancelled, kept = [await shop.order_visible(CAP=1) for _ in range(3)]
-    await shop.pull()
-    shop.sandbox.act(KIND, shipped, "ship")
-    shop.sandbox.act(KIND, cancelled, "buyer-cancel")
-
-    changed: dict[str, OrderSeen] = {}
-    for _ in range(3):  # the live list is searched in every third pull
-        changed |= {order.order_ref: order for order in (await shop.pull()).orders}
-    assert set(changed) - {kept} == {shipped, cancelled}
-    assert changed[shipped].lines[0].shipped == 1
-    assert changed[shipped].cancelled is False
-    assert (changed[cancelled].cancelled, changed[cancelled].cancelled_by) == (True, Party.BUYER)
-    assert changed[cancelled].lines[0].cancelled == 1
-
-
-async def test_an_order_shipped_between_two_pulls_is_not_missed(shop: Shop) -> None:
-    await shop.pull()
-    ref = await shop.order_visible(MUG=1)
-    shop.sandbox.act(KIND, ref, "ship")
-    [order] = (await shop.pull()).orders
-    assert (order.order_ref, order.lines[0].shipped) == (ref, 1)
-
-
-async def test_an_order_that_becomes_visible_late_is_not_missed(shop: Shop) -> None:
-    await shop.pull()
-    shop.sandbox.break_with(KIND, order_delay_s=1.5)
-    ref = await shop.order_visible(MUG=1)
-    early = await shop.pull()
-    assert early.orders == ()
-    shop.sandbox.break_with(KIND)
-    [order] = (await shop.pull()).orders
-    assert order.order_ref == ref
-
-
-async def test_orders_named_twice_are_read_once(shop: Shop) -> None:
-    await shop.order_visible(MUG=1)
-    shop.sandbox.break_with(KIND, repeat_orders=True)
-    assert len((await shop.pull()).orders) == 1
-
-
-async def test_the_watermark_waits_for_orders_left_unread(shop: Shop) -> None:
-    shop.sandbox.list_items(KIND, {"sock/1": 500})
-    adapter = shop.adapter = shop.connect(read_calls_max=1)
-    refs = [shop.sandbox.buy(KIND, {"sock/1": 1}) for _ in range(103)]
-    begin = datetime.now(UTC)
-    first = await shop.pull()
-    assert len(first.orders) == 100
-    assert first.watermark < begin - timedelta(hours=23)
-    second = await shop.pull()
-    assert second.watermark > begin - timedelta(seconds=3)
-    assert {order.order_ref for order in (*first.orders, *second.orders)} >= set(refs)
-    await adapter.aclose()
-
-
-async def test_a_pull_that_fails_moves_nothing(shop: Shop) -> None:
-    shop.sandbox.break_with(KIND, garbage={"value": 1, "calls": 1})
-    with pytest.raises(BadAnswer):
-        await shop.pull()
-    shop.sandbox.break_with(KIND, error_rate={"value": 1, "calls": 1})
-    with pytest.raises(RetryLater):
-        await shop.pull()
-    assert shop.cursor == {}
-
-
-async def test_an_old_live_order_is_still_watched(
-    start_sandbox: Callable[..., SandboxProcess], redis: Redis
-) -> None:
-    shop = Shop(start_sandbox(rakuten={"visible_after_s": 0}), redis, live_search_every=1)
-    await shop.adapter.budgets.fill()
-    shop.sandbox.move_clock(-5 * 86_400)
-    ref = shop.sandbox.buy(KIND, {MUG: 1})
-    shop.sandbox.move_clock(0)
-    order = await shop.adapter.read_order(ref)
-    assert order is not None
-    shop.seen = {ref: order.hint}
-    assert (await shop.pull()).orders == ()  # five days old, and found in the list of live ones
-    shop.sandbox.act(KIND, ref, "ship")
-    [shipped] = (await shop.pull()).orders
-    assert (shipped.order_ref, shipped.lines[0].shipped) == (ref, 1)
-    await shop.adapter.aclose()
-
-
 def out_of_stock(ref: str) -> CancelRequest:
     return CancelRequest(order_ref=ref, line_refs=(), reason=Reason.OUT_OF_STOCK)
 
 
 async def test_an_out_of_stock_cancel_gives_nothing_back(shop: Shop) -> None:
-    ref = await shop.order_visible(MUG=2)
+    ref = shop.buy(MUG=2)
     assert await shop.adapter.cancel_state(ref, "") == CancelState()
     assert await shop.adapter.cancel_order(out_of_stock(ref)) == ""
 
@@ -319,7 +166,7 @@ async def test_an_out_of_stock_cancel_gives_nothing_back(shop: Shop) -> None:
 
 
 async def test_a_shipped_or_unknown_order_is_not_cancelled(shop: Shop) -> None:
-    ref = await shop.order_visible(MUG=2)
+    ref = shop.buy(MUG=2)
     shop.sandbox.act(KIND, ref, "ship")
     for wanted in (ref, "123456-20260101-0000000009"):
         with pytest.raises(Rejected):
@@ -329,7 +176,7 @@ async def test_a_shipped_or_unknown_order_is_not_cancelled(shop: Shop) -> None:
 
 
 async def test_a_buyers_wish_is_code_1(shop: Shop) -> None:
-    ref = await shop.order_visible(MUG=1)
+    ref = shop.buy(MUG=1)
     await shop.adapter.cancel_order(
         CancelRequest(order_ref=ref, line_refs=(), reason=Reason.BUYER_REQUEST)
     )
@@ -337,7 +184,7 @@ async def test_a_buyers_wish_is_code_1(shop: Shop) -> None:
 
 
 async def test_only_the_orders_own_state_confirms_a_cancel(shop: Shop) -> None:
-    ref = await shop.order_visible(MUG=1)
+    ref = shop.buy(MUG=1)
     endpoint = "order-cancelOrder"
     shop.sandbox.break_with(KIND, ignore_writes={"value": 1, "endpoint": endpoint})
     await shop.adapter.cancel_order(out_of_stock(ref))
@@ -348,15 +195,6 @@ async def test_only_the_orders_own_state_confirms_a_cancel(shop: Shop) -> None:
     with pytest.raises(OutcomeUnknown):
         await shop.adapter.cancel_order(out_of_stock(ref))
     assert (await shop.adapter.cancel_state(ref, "")).confirmed is True
-
-
-async def test_calls_stay_within_the_shops_limits(shop: Shop) -> None:
-    await shop.order_visible(MUG=1)
-    for _ in range(2):
-        await shop.pull()
-    calls = shop.sandbox.books(KIND)["calls"]["order"]
-    assert calls["refused"] == 0
-    assert calls["used"] <= calls["permitted"]
 
 
 @pytest.mark.parametrize("wrong", [{"window_hours": 0}, {"read_calls_max": 0}, {"shop": "x"}])

@@ -1,0 +1,1 @@
+"""The oversell desk: its table, its metrics, and its stories on a real database."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -50,7 +50,7 @@ class Floor:
         self.clock = clock
         self.malls: dict[str, Mall] = {}
         self.ids: dict[str, int] = {}
-        self.rings: list[str] = []
+        self.rings: list[tuple[Any, ...]] = []
 
     async def adapter(self, channel_id: int) -> Adapter:
         """The mall of a channel."""
@@ -73,7 +73,7 @@ class Floor:
 
     def ring(self, name: str, *args: Any) -> None:
         """Remember who was rung for."""
-        self.rings.append(name)
+        self.rings.append((name, *args))
 
     async def work(self, rounds: int = 1) -> int:
         """Let the desk work; how many things it did."""
@@ -122,12 +122,8 @@ class Floor:
             for number, (sku, units) in enumerate((lines or {"MUG": 1}).items(), start=1)
         )
         now = self.clock.now()
-        order = OrderSeen(
-            **(
-                {"order_ref": order_ref, "ordered_at": now, "observed_at": now, "lines": told}
-                | more
-            )
-        )
+        values: dict[str, Any] = {"order_ref": order_ref, "ordered_at": now, "observed_at": now}
+        order = OrderSeen(**(values | {"lines": told} | more))
         self.malls[channel].orders[order_ref] = order
         await self.pull(channel, order)
 
@@ -144,6 +140,7 @@ class Floor:
 
     async def cancellation(self, order_ref: str) -> Cancellation:
         """The cancellation of an order."""
+        row: Cancellation
         [row] = await self.rows(
             select(Cancellation)
             .join(SalesOrder, SalesOrder.id == Cancellation.order_id)
@@ -159,7 +156,7 @@ class Floor:
                 .join(SalesOrder, SalesOrder.id == Cancellation.order_id)
                 .order_by(SalesOrder.order_ref)
             )
-            return {order_ref: state for order_ref, state in rows}
+            return {row.order_ref: row.state for row in rows}
 
     async def rows(self, query: Any) -> list[Any]:
         """What a query finds."""
@@ -235,24 +232,24 @@ async def floor(
     """
     floor = Floor(database, ledger, inbox, clock)
     mug, tee = SkuFactory.build(code="MUG"), SkuFactory.build(code="TEE")
-    await save(mug, tee, WebhookEndpoint(url="https://example.com", secret=b"-"))
-    for kind in (Kind.RAKUTEN, Kind.YAHOO, Kind.AMAZON, Kind.SHOPIFY):
-        channel = ChannelFactory.build(
+    channels = [
+        ChannelFactory.build(
             code=kind.value,
             kind=kind.value,
             desk_policy="auto",
-            connected_at=long_ago(clock.now()),
+            connected_at=clock.now() - timedelta(days=550),
         )
-        await save(channel)
-        floor.malls[kind.value], floor.ids[kind.value] = Mall(kind, clock), channel.id
-        listings: Sequence[Any] = [
+        for kind in (Kind.RAKUTEN, Kind.YAHOO, Kind.AMAZON, Kind.SHOPIFY)
+    ]
+    await save(mug, tee, WebhookEndpoint(url="https://example.com", secret=b"-"), *channels)
+    await save(
+        *(
             ListingFactory.build(channel_id=channel.id, channel_sku=sku.code, sku_id=sku.id)
+            for channel in channels
             for sku in (mug, tee)
-        ]
-        await save(*listings)
+        )
+    )
+    for channel in channels:
+        floor.malls[channel.code] = Mall(Kind(channel.kind), clock)
+        floor.ids[channel.code] = channel.id
     return floor
-
-
-def long_ago(now: datetime) -> datetime:
-    """A year and a half before."""
-    return now - timedelta(days=550)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 
 from channels.base import Capabilities, Pulled, Write
-from inventory.clock import Clock
 from inventory.vocabulary import (
     CancelRequest,
     CancelState,
@@ -19,6 +20,7 @@ from inventory.vocabulary import (
     QuantityPush,
     Reading,
 )
+from tests.conftest import HandClock
 
 CODES = {
     Kind.RAKUTEN: "8",
@@ -35,14 +37,16 @@ class Mall:
     same. "ignore" is taken and does nothing. With an empty script every cancellation works.
     """
 
-    def __init__(self, kind: Kind, clock: Clock) -> None:
+    def __init__(self, kind: Kind, clock: HandClock) -> None:
         self.kind = kind
         self.clock = clock
         self.orders: dict[str, OrderSeen] = {}
         self.script: list[tuple[Exception | str, bool]] = []
         self.calls: list[CancelRequest] = []
-        self.reads: list[str] = []
         self.reference = ""
+        self.called = asyncio.Event()
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.refusal: str | None = None
         self.read_error: Exception | None = None
 
@@ -65,6 +69,12 @@ class Mall:
         """No call of the desk asks for them."""
         raise NotImplementedError
 
+    def _answer(self) -> None:
+        """A call takes a little time."""
+        self.clock.moment += timedelta(milliseconds=1)
+        if self.read_error:
+            raise self.read_error
+
     def change(self, order_ref: str, **changes: Any) -> OrderSeen:
         """The order is another one from now on."""
         self.orders[order_ref] = msgspec.structs.replace(
@@ -85,6 +95,9 @@ class Mall:
     async def cancel_order(self, request: CancelRequest) -> str:
         """What the script says next; else the order is cancelled by the shop."""
         self.calls.append(request)
+        self.clock.moment += timedelta(milliseconds=1)
+        self.called.set()
+        await self.answers.wait()
         meets, applies = self.script.pop(0) if self.script else ("", True)
         if applies:
             self.end(request.order_ref, Party.SELLER, CODES[self.kind])
@@ -93,19 +106,16 @@ class Mall:
         return self.reference
 
     async def cancel_state(self, order_ref: str, reference: str) -> CancelState:
-        """Only the order's own state confirms."""
-        self.reads.append(order_ref)
-        if self.read_error:
-            raise self.read_error
+        """Only the order's own state confirms. The reference is the one that we gave."""
+        self._answer()
+        assert reference == self.reference
         if self.orders[order_ref].cancelled:
             return CancelState(confirmed=True)
         return CancelState(refused=self.refusal)
 
     async def read_order(self, order_ref: str) -> OrderSeen | None:
         """The order as it stands."""
-        self.reads.append(order_ref)
-        if self.read_error:
-            raise self.read_error
+        self._answer()
         if order_ref not in self.orders:
             return None
         return msgspec.structs.replace(self.orders[order_ref], observed_at=self.clock.now())

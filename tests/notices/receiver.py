@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Self
 
 REASON = "Said"
 
@@ -38,10 +39,11 @@ class Receiver:
     connections: int = 0
     at_once_most: int = 0
     _at_once: int = 0
+    _came: asyncio.Condition = field(default_factory=asyncio.Condition)
     _server: asyncio.Server | None = None
     _names: dict[ssl.SSLObject, str | None] = field(default_factory=dict)
 
-    async def __aenter__(self) -> Receiver:
+    async def __aenter__(self) -> Self:
         """Start listening on a port of the system's choice."""
         if self.tls is not None:
             self.tls.sni_callback = self._named
@@ -67,6 +69,11 @@ class Receiver:
         """Its address."""
         return f"http://127.0.0.1:{self.port}/hook"
 
+    async def got(self, count: int) -> None:
+        """Wait until this many requests have come."""
+        async with self._came:
+            await self._came.wait_for(lambda: len(self.requests) >= count)
+
     def _named(self, channel: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
         self._names[channel] = name
 
@@ -89,7 +96,9 @@ class Receiver:
         headers = {name.lower(): value for name, value in pairs}
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         channel = writer.get_extra_info("ssl_object")
-        self.requests.append(Request(method, path, headers, body, self._names.get(channel)))
+        async with self._came:
+            self.requests.append(Request(method, path, headers, body, self._names.get(channel)))
+            self._came.notify_all()
         if self.hold is not None:
             await self.hold.wait()
         status, told, content = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

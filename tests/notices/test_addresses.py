@@ -48,7 +48,7 @@ REFUSED = [
     ("239.255.255.255", "multicast"),
     ("ff02::1", "multicast"),
     ("ff0e::1", "multicast"),
-    ("0.0.0.0", "unspecified"),
+    ("0.0.0.0", "unspecified"),  # noqa: S104 -- refused, not listened at
     ("0.1.2.3", "unspecified"),
     ("::", "unspecified"),
     ("240.0.0.1", "reserved"),
@@ -129,6 +129,7 @@ REFUSED_URLS = [
     "https://shop.example@127.0.0.1/",
     "https://127.0.0.1\\@shop.example/",
     "https://shop.example\\.evil.example/",
+    "https://shop.example/a\\b",
     "https://shop.example:0/",
     "https://shop.example:65536/",
     "https://shop.example:-1/",
@@ -310,7 +311,7 @@ def test_localhost_is_reached_where_loopback_is_opened() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["169.254.169.254", "0.0.0.0", "224.0.0.1", "::ffff:192.168.1.1", "fd00:ec2::254", "fe80::1%1"],
+    ["169.254.169.254", "0.1.2.3", "224.0.0.1", "::ffff:192.168.1.1", "fd00:ec2::254", "fe80::1%1"],
 )
 def test_no_setting_opens_what_is_nobodys_webhook(text: str) -> None:
     everything = [ip_network("0.0.0.0/0"), ip_network("::/0")]

@@ -1,95 +1,14 @@
-"""Shopify in the sandbox: strict writes, the orders list, cancel jobs and the cost of it all."""
+"""Shopify in the sandbox: the login, strict writes, and the cost of it all."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from channels.sandbox.faults import Fault
-from channels.sandbox.market import Order
-from channels.sandbox.server import create_app
-from channels.sandbox.shopify_base import ShopifyMarket
-from tests.sandbox.hand_clock import client_of
-
-PATH = "/shopify/admin/api/2026-10/graphql.json"
-PAYLOAD = "{ inventoryAdjustmentGroup { reason changes { delta quantityAfterChange } } "
-PAYLOAD += "userErrors { code field message } }"
-ADJUST = (
-    "mutation A($input: InventoryAdjustQuantitiesInput!, $key: String!) "
-    "{ inventoryAdjustQuantities(input: $input) @idempotent(key: $key) " + PAYLOAD + " }"
-)
-SET = (
-    "mutation S($input: InventorySetQuantitiesInput!, $key: String!) "
-    "{ inventorySetQuantities(input: $input) @idempotent(key: $key) " + PAYLOAD + " }"
-)
-CANCEL = (
-    "mutation C($id: ID!, $restock: Boolean!, $note: String) { orderCancel(orderId: $id, "
-    "reason: INVENTORY, restock: $restock, staffNote: $note, "
-    "refundMethod: {originalPaymentMethodsRefund: true}) "
-    "{ job { id done } jobResult { id status done } orderCancelUserErrors { code message } } }"
-)
-
-
-class Shop:
-    """A shop's token and books, and the calls that tests repeat."""
-
-    def __init__(self, http: httpx.AsyncClient, market: ShopifyMarket) -> None:
-        self.http = http
-        self.market = market
-        self.token = ""
-
-    async def login(self, **changed: str) -> httpx.Response:
-        """Ask for a token, with `changed` fields of the form."""
-        form = {"grant_type": "client_credentials", **self.market.credentials, **changed}
-        answer = await self.http.post("/shopify/admin/oauth/access_token", data=form)
-        self.token = answer.json().get("access_token", "")
-        return answer
-
-    async def ask(self, document: str, /, **variables: Any) -> dict[str, Any]:
-        """Send a document; the whole body of the answer."""
-        answer = await self.http.post(
-            PATH,
-            json={"query": document, "variables": variables},
-            headers={"X-Shopify-Access-Token": self.token},
-        )
-        assert answer.status_code == 200, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
-
-    async def write(self, document: str, key: str = "k-1", **row: Any) -> dict[str, Any]:
-        """One row of one of the two stock mutations; the payload."""
-        place = {
-            "inventoryItemId": self.market.listings["MUG"].extra["item_id"],
-            "locationId": self.market.location_id,
-        }
-        rows = "changes" if document == ADJUST else "quantities"
-        given = {"name": "available", "reason": "correction", rows: [{**place, **row}]}
-        body = await self.ask(document, input=given, key=key)
-        [payload] = body["data"].values()
-        assert isinstance(payload, dict), body
-        return payload
-
-    def sold(self, key: str = "MUG", quantity: int = 1, *, seconds_ago: float = 60) -> Order:
-        """An order placed a while ago."""
-        at = self.market.clock.now() - timedelta(seconds=seconds_ago)
-        return self.market.place([(key, quantity)], at)
-
-
-@asynccontextmanager
-async def open_shop(**options: Any) -> AsyncIterator[Shop]:
-    """A shop with a token and two listings."""
-    app = create_app(options={"shopify": options})
-    async with client_of(app) as http:
-        shop = Shop(http, app.state.sandbox.markets["shopify"])
-        await shop.login()
-        shop.market.list_item("MUG", 10, price=1200)
-        shop.market.list_item("MUG-RED", 5)
-        yield shop
+from tests.sandbox.shopify_shop import ADJUST, PATH, SET, Shop, open_shop
 
 
 @pytest.fixture
@@ -232,105 +151,6 @@ async def test_a_sale_moves_units_from_available_to_committed(shop: Shop) -> Non
         {"name": "on_hand", "quantity": 10},
         {"name": "committed", "quantity": 4},
     ]
-
-
-async def test_orders_are_listed_by_their_last_change(shop: Shop) -> None:
-    old, new = shop.sold(seconds_ago=90), shop.sold(seconds_ago=30)
-    fresh = shop.sold(seconds_ago=0)
-    document = (
-        "query O($query: String, $after: String) { orders(first: 1, after: $after, "
-        "query: $query, sortKey: UPDATED_AT) { nodes { id displayFulfillmentStatus "
-        "lineItems(first: 5) { nodes { sku quantity currentQuantity unfulfilledQuantity "
-        "originalUnitPriceSet { shopMoney { amount currencyCode } } } } } "
-        "pageInfo { hasNextPage endCursor } } }"
-    )
-    since = (shop.market.clock.now() - timedelta(seconds=60)).isoformat()
-
-    everything = (await shop.ask(document))["data"]["orders"]
-    shop.market.ship(old.ref)
-    next_page = (await shop.ask(document, after=everything["pageInfo"]["endCursor"]))["data"]
-    recent = (await shop.ask(document, query=f"updated_at:>='{since}'"))["data"]["orders"]
-
-    assert everything["nodes"][0] == {
-        "id": f"gid://shopify/Order/{old.ref}",
-        "displayFulfillmentStatus": "UNFULFILLED",
-        "lineItems": {
-            "nodes": [
-                {
-                    "sku": "MUG",
-                    "quantity": 1,
-                    "currentQuantity": 1,
-                    "unfulfilledQuantity": 1,
-                    "originalUnitPriceSet": {
-                        "shopMoney": {"amount": "1200.0", "currencyCode": "JPY"}
-                    },
-                }
-            ]
-        },
-    }
-    assert everything["pageInfo"]["hasNextPage"] is True
-    assert next_page["orders"]["nodes"][0]["id"].endswith(new.ref)
-    assert recent["nodes"][0]["id"].endswith(new.ref)
-    assert not any(fresh.ref in str(page) for page in (everything, next_page, recent))
-
-
-async def test_cancel_is_a_job_and_leaves_the_number_when_told(shop: Shop) -> None:
-    order = shop.sold(quantity=2)
-    node = "query J($id: ID!) { node(id: $id) { ... on OrderCancelJobResult { status done } } }"
-
-    payload = (await shop.ask(CANCEL, id=f"gid://shopify/Order/{order.ref}", restock=False))[
-        "data"
-    ]["orderCancel"]
-    begun = (payload["jobResult"]["status"], order.state)
-    shop.market.clock.move(3)
-    after = (await shop.ask(node, id=payload["jobResult"]["id"]))["data"]["node"]
-    job = await shop.ask("query J($id: ID!) { job(id: $id) { done } }", id=payload["job"]["id"])
-
-    assert begun == ("STARTED", "live")
-    assert after == {"status": "SUCCEEDED", "done": True}
-    assert job["data"]["job"]["done"] is True
-    assert (order.cancelled_by, order.cancel_code, order.restocked) == (
-        "seller",
-        "INVENTORY",
-        False,
-    )
-    assert shop.market.listings["MUG"].displayed == 8
-
-
-async def test_cancel_with_restock_puts_the_units_back(shop: Shop) -> None:
-    order = shop.sold(quantity=2)
-
-    await shop.ask(CANCEL, id=f"gid://shopify/Order/{order.ref}", restock=True)
-    shop.market.clock.move(3)
-    shop.market.due.settle()
-
-    assert (order.restocked, shop.market.listings["MUG"].displayed) == (True, 10)
-
-
-async def test_cancel_refuses_what_is_shipped_cancelled_or_unknown(shop: Shop) -> None:
-    shipped, cancelled, live = shop.sold(), shop.sold(), shop.sold()
-    shop.market.ship(shipped.ref)
-    shop.market.buyer_cancel(cancelled.ref)
-
-    codes = []
-    for ref, note in ((shipped.ref, ""), (cancelled.ref, ""), ("1", ""), (live.ref, "x" * 256)):
-        body = await shop.ask(CANCEL, id=f"gid://shopify/Order/{ref}", restock=False, note=note)
-        codes.append(body["data"]["orderCancel"]["orderCancelUserErrors"][0]["code"])
-
-    assert codes == ["INVALID", "INVALID", "NOT_FOUND", "INVALID"]
-
-
-async def test_a_shipment_during_the_job_makes_it_fail(shop: Shop) -> None:
-    order = shop.sold()
-    node = "query J($id: ID!) { node(id: $id) { ... on OrderCancelJobResult { status } } }"
-    body = await shop.ask(CANCEL, id=f"gid://shopify/Order/{order.ref}", restock=False)
-
-    shop.market.ship(order.ref)
-    shop.market.clock.move(3)
-    result = await shop.ask(node, id=body["data"]["orderCancel"]["jobResult"]["id"])
-
-    assert result["data"]["node"]["status"] == "FAILED"
-    assert order.state == "shipped"
 
 
 async def test_cost_is_charged_up_front_and_the_difference_comes_back(

@@ -103,6 +103,7 @@ def _tables() -> None:
         sa.Column("watermark", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pulled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("pull_due_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("pull_may_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
         sa.Column(

@@ -1,0 +1,1 @@
+"""Yahoo! Shopping by its store APIs: orders, numbers and cancellations of one store."""

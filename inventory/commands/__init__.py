@@ -1,0 +1,1 @@
+"""The `hikiate` commands by subject; heavy imports wait until a command runs."""

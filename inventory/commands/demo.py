@@ -1,0 +1,49 @@
+"""The demo: a sale night at the sandbox."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def demo(  # noqa: PLR0913 -- one argument per option
+    *,
+    seed: Annotated[int, typer.Option(help="The same seed brings the same shoppers.")] = 1,
+    seconds: Annotated[float, typer.Option(help="How long people shop.", min=10, max=3600)] = 60,
+    orders_per_second: Annotated[
+        float, typer.Option(help="Mean over all channels.", min=0.1, max=20)
+    ] = 2.0,
+    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+    books: Annotated[Path | None, typer.Option(help="Write the sandbox's own books.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep database and logs here afterwards.")
+    ] = None,
+    json_out: Annotated[
+        bool, typer.Option("--json", help="Write the report to standard output.")
+    ] = False,
+) -> None:
+    """Run a sale night: four marketplaces, real servers, shoppers, damage, and the books after it.
+
+    Exit code 1 when a law was broken or the books do not agree.
+    """
+    from inventory.demo import night
+    from inventory.demo import report as reports
+
+    plan = night.Plan(
+        seed=seed, seconds=seconds, orders_per_second=orders_per_second, quiet=json_out
+    )
+    figures, marketplace_books = night.run(plan, data_dir=data_dir)
+    text = json.dumps(figures, indent=2, default=str)
+    if report is not None:
+        report.write_text(text + "\n")
+    if books is not None:
+        books.write_text(json.dumps(marketplace_books, indent=2) + "\n")
+    if json_out:
+        typer.echo(text)
+    else:
+        typer.echo("\n".join(reports.sentences(figures)))
+    if not reports.clean(figures):
+        raise typer.Exit(1)

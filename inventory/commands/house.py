@@ -1,0 +1,162 @@
+"""Commands that run the house, or one part of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+QUEUES = ("intake", "publish")
+THREADS = 16
+DATA_DIR = Path(".hikiate")
+
+JsonOut = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
+
+
+def up(
+    port: Annotated[int, typer.Option(help="Port of the API.", min=1, max=65535)] = 8000,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where embedded servers keep their data.")
+    ] = None,
+) -> None:
+    """Run the whole house for real shops: database, Valkey, API, workers, beat.
+
+    With DATABASE_URL or REDIS_URL set, those servers are used instead of embedded ones.
+    """
+    from inventory import stack
+    from inventory.processes import Supervisor
+
+    folder = (data_dir or Path(os.environ.get("HIKIATE_DATA_DIR", DATA_DIR))).resolve()
+    with Supervisor(folder / "logs") as supervisor:
+        house = stack.start(supervisor, folder, port=port)
+        write_environment(folder, house.environment)
+        typer.echo(f"API {house.api_url}/v1 (ready after {house.started_seconds:.1f} s)")
+        typer.echo(f"health {house.api_url}/health/ready, logs {supervisor.logs}")
+        typer.echo("Ctrl-C ends it")
+        supervisor.watch()
+
+
+def write_environment(folder: Path, environment: dict[str, str]) -> None:
+    """Leave the addresses of embedded servers for `hikiate status` and `hikiate key`."""
+    names = ("DATABASE_URL", "REDIS_URL", "HIKIATE_SECRET_KEY")
+    path = folder / "environment.json"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump({name: environment[name] for name in names}, file)
+
+
+def settings_here() -> Any:
+    """Settings of the environment, else of the house that `hikiate up` last ran here."""
+    from inventory import config
+
+    environment = dict(os.environ)
+    path = Path(environment.get("HIKIATE_DATA_DIR", DATA_DIR)) / "environment.json"
+    if "DATABASE_URL" not in environment and path.exists():
+        environment |= json.loads(path.read_text())
+    return config.load(environment)
+
+
+def migrate() -> None:
+    """Bring the database (DATABASE_URL) to the newest schema."""
+    from inventory import schema
+
+    revision = asyncio.run(schema.migrate(settings_here().database_url))
+    typer.echo(f"the schema is at revision {revision}")
+
+
+def api(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000,
+) -> None:
+    """Serve the REST API."""
+    import uvicorn
+
+    settings_here()
+    uvicorn.run(
+        "inventory.app:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+    )
+
+
+def worker(
+    queue: Annotated[str, typer.Option(help="intake or publish.")],
+    threads: Annotated[int, typer.Option(help="Tasks at once.", min=1, max=64)] = THREADS,
+) -> None:
+    """Run a worker of one queue."""
+    if queue not in QUEUES:
+        raise typer.BadParameter(f"queue must be one of {', '.join(QUEUES)}")
+    settings_here()
+    _celery(
+        *("worker", "--queues", queue, "--hostname", f"{queue}@%h", "--pool", "threads"),
+        *("--concurrency", str(threads), "--loglevel", "WARNING"),
+        *("--without-gossip", "--without-mingle"),
+    )
+
+
+def beat() -> None:
+    """Run the clock that rings for regular work; one per house."""
+    folder = settings_here().data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    _celery("beat", "--loglevel", "WARNING", "--schedule", str(folder / "beat"), "--pidfile", "")
+
+
+def _celery(*arguments: str) -> None:
+    os.execv(
+        sys.executable, [sys.executable, "-m", "celery", "--app", "workers.app", *arguments]
+    )
+
+
+def sandbox(
+    port: Annotated[int, typer.Option(help="Port, 0 for a free one.", min=0, max=65535)] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of shoppers and faults.")] = 1,
+) -> None:
+    """Run the sandbox's four marketplaces alone."""
+    command = ["-m", "channels.sandbox", "--port", str(port), "--seed", str(seed)]
+    os.execv(sys.executable, [sys.executable, *command])
+
+
+def status(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the command line
+    """How the house is doing: channels, stale listings, what is late. Exit code 1 if late."""
+    figures, late = asyncio.run(_status())
+    if json_out:
+        typer.echo(json.dumps({"status": figures, "late": late}, default=str))
+    else:
+        for name, value in figures.items():
+            if name != "channels":
+                typer.echo(f"{name}: {value}")
+        for channel in figures["channels"]:
+            typer.echo("  " + "  ".join(f"{name} {value}" for name, value in channel.items()))
+        for found in late:
+            typer.echo(f"LATE {found['what']} {found['channel'] or ''} {found['detail']}")
+    if late:
+        raise typer.Exit(1)
+
+
+async def _status() -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    import msgspec
+
+    from inventory import health, reports_channels
+    from inventory.clock import Clock
+    from inventory.db import Database
+
+    settings = settings_here()
+    database = Database(settings.database_url)
+    try:
+        async with database.sessions() as session:
+            now = Clock().now()
+            figures = await reports_channels.status(session, now)
+            late = await health.findings(session, settings, now)
+    finally:
+        await database.aclose()
+    return msgspec.to_builtins(figures), msgspec.to_builtins(late)

@@ -1,0 +1,145 @@
+"""The Yahoo! adapter against the sandbox over HTTP: pulling orders."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from channels.base import (
+    BadAnswer,
+    RetryLater,
+)
+from inventory.vocabulary import (
+    OrderSeen,
+    Party,
+)
+from tests.channels.sandbox_process import SandboxProcess
+from tests.channels.yahoo_store import KIND, MUG, TEE, Store
+
+
+@pytest.fixture
+async def store(start_sandbox: Callable[..., SandboxProcess], redis: Redis) -> AsyncIterator[Store]:
+    store = Store(start_sandbox(yahoo={"visible_after_s": 0}), redis, sweep_every=1)
+    await store.adapter.budgets.fill()
+    yield store
+    await store.adapter.aclose()
+
+
+async def test_pull_brings_new_orders_once(store: Store) -> None:
+    before = datetime.now(UTC)
+    ref = store.sandbox.buy(KIND, {MUG: 2, TEE: 1})
+    first = await store.pull()
+
+    [order] = first.orders
+    assert order.order_ref == ref
+    assert [(line.line_ref, line.channel_sku, line.quantity) for line in order.lines] == [
+        ("1", MUG, 2),
+        ("2", TEE, 1),
+    ]
+    assert before - timedelta(seconds=3) < first.watermark < datetime.now(UTC)
+    assert order.observed_at >= first.watermark + timedelta(seconds=2)
+    second = await store.pull()
+    assert [order.order_ref for order in second.orders] in ([], [ref])  # at most re-read in turn
+    assert second.watermark > first.watermark
+
+
+async def test_pull_notices_orders_shipped_and_cancelled(store: Store) -> None:
+    shipped, cancelled, _ = (store.buy() for _ in range(3))
+    await store.pull()
+    store.sandbox.act(KIND, shipped, "ship")
+    store.sandbox.act(KIND, cancelled, "buyer-cancel")
+
+    changed: dict[str, OrderSeen] = {
+        order.order_ref: order for order in (await store.pull()).orders
+    }
+    assert (changed[shipped].lines[0].shipped, changed[shipped].cancelled) == (1, False)
+    assert (changed[cancelled].cancelled, changed[cancelled].cancelled_by) == (True, Party.BUYER)
+
+
+async def test_the_watermark_stays_before_the_oldest_order_left_unread(store: Store) -> None:
+    store.adapter = store.connect(orders_read_max=2, sweep_every=100)
+    await store.pull()
+    refs = [store.buy() for _ in range(3)]
+    placed = datetime.fromisoformat(store.sandbox.order(KIND, refs[2])["placed_at"])
+    first = await store.pull()
+    assert [order.order_ref for order in first.orders] == refs[:2]
+    assert first.watermark < placed
+    second = await store.pull()
+    assert [order.order_ref for order in second.orders] == refs[2:]
+    assert second.watermark > first.watermark
+    await store.adapter.aclose()
+
+
+async def test_an_order_shipped_between_two_pulls_is_not_missed(store: Store) -> None:
+    await store.pull()
+    ref = store.buy(MUG)
+    store.sandbox.act(KIND, ref, "ship")
+    [order] = (await store.pull()).orders
+    assert (order.order_ref, order.lines[0].shipped) == (ref, 1)
+
+
+async def test_what_was_over_before_we_came_is_left_alone(store: Store) -> None:
+    store.sandbox.move_clock(-600)
+    over, live, late = store.buy(), store.buy(), store.buy()
+    store.sandbox.act(KIND, over, "ship")
+    store.sandbox.move_clock(0)
+    store.adapter = store.connect(orders_read_max=1, sweep_every=100)
+    first = await store.pull()
+    assert [order.order_ref for order in first.orders] == [live]
+    # Live when we came, shipped before it was read: its unit was in our count, so it is read.
+    store.sandbox.act(KIND, late, "ship")
+    [order] = (await store.pull()).orders
+    assert (order.order_ref, order.lines[0].shipped) == (late, 1)
+    assert (await store.pull()).orders == ()
+    await store.adapter.aclose()
+
+
+async def test_an_order_that_becomes_visible_late_is_not_missed(store: Store) -> None:
+    await store.pull()
+    store.sandbox.break_with(KIND, order_delay_s=60)
+    ref = store.buy()
+    assert (await store.pull()).orders == ()
+    store.sandbox.break_with(KIND)
+    assert [order.order_ref for order in (await store.pull()).orders] == [ref]
+
+
+async def test_an_old_live_order_is_still_watched(store: Store) -> None:
+    store.sandbox.move_clock(-5 * 86_400)
+    ref = store.buy(MUG)
+    store.sandbox.move_clock(0)
+    order = await store.adapter.read_order(ref)
+    assert order is not None
+    store.seen = {ref: order.hint}
+    await store.pull()
+    store.sandbox.act(KIND, ref, "ship")
+    [shipped] = (await store.pull()).orders
+    assert (shipped.order_ref, shipped.lines[0].shipped) == (ref, 1)
+
+
+async def test_a_pull_that_fails_moves_nothing_and_one_that_half_works_counts(
+    store: Store,
+) -> None:
+    refs = [store.buy() for _ in range(2)]
+    store.sandbox.break_with(KIND, garbage={"value": 1, "calls": 1, "endpoint": "orderList"})
+    with pytest.raises(BadAnswer):
+        await store.pull()
+    store.sandbox.break_with(KIND, error_rate={"value": 1, "calls": 1, "endpoint": "orderInfo"})
+    with pytest.raises(RetryLater):
+        await store.pull()
+    assert store.cursor == {}
+
+    store.sandbox.break_with(KIND)
+    both = [order.order_ref for order in (await store.pull()).orders]
+    assert both == refs
+
+
+async def test_calls_stay_within_the_stores_limits(store: Store) -> None:
+    store.buy()
+    for _ in range(2):
+        await store.pull()
+    calls = store.sandbox.books(KIND)["calls"]
+    assert {name: call["refused"] for name, call in calls.items()} == dict.fromkeys(calls, 0)
+    assert all(call["used"] <= call["permitted"] for call in calls.values())
