@@ -148,13 +148,13 @@ class OutcomeUnknown(ChannelError):
 
 
 class Rejected(ChannelError):
-    """The channel refused the request as wrong. Sending it again will not help; a person must look."""
+    """The channel refused the request as wrong; sending it again will not help. Ask a person."""
 
     code = "rejected"
 
 
 class AuthExpired(ChannelError):
-    """The key or token is refused. A person must renew it; nothing else on this channel will work."""
+    """The key or token is refused; a person must renew it, nothing else will work."""
 
     code = "auth_expired"
 

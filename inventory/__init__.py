@@ -1,0 +1,1 @@
+"""What stock is and what may happen to it."""

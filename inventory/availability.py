@@ -82,9 +82,7 @@ def target_absolute(wanted: int, shown: Shown | None, *, unseen: int) -> Target:
         return Target(wanted=wanted, quantity=quantity, lane=lane)
     raised = max(wanted - unseen, 0)
     lane_or_none = Lane.RAISE if raised > shown.low else None
-    return Target(
-        wanted=wanted, quantity=raised if lane_or_none else shown.low, lane=lane_or_none
-    )
+    return Target(wanted=wanted, quantity=raised if lane_or_none else shown.low, lane=lane_or_none)
 
 
 def target_relative(wanted: int, shown: Shown | None) -> Target:
@@ -95,8 +93,6 @@ def target_relative(wanted: int, shown: Shown | None) -> Target:
     change = wanted - shown.low
     if change == 0:
         return Target(wanted=wanted, quantity=wanted, lane=None, change=0)
-    if change > 0:
-        lane = Lane.RAISE
-    else:
-        lane = Lane.LOWER if wanted else Lane.ZERO
+    lowered = Lane.LOWER if wanted else Lane.ZERO
+    lane = Lane.RAISE if change > 0 else lowered
     return Target(wanted=wanted, quantity=wanted, lane=lane, change=change)

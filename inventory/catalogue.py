@@ -20,6 +20,7 @@ from inventory.fields import Code, Count, Percent, Ref, Text
 from inventory.models import Channel, Listing, Location, Sku
 
 LISTINGS_MAX = 1_000
+NAMED_MAX = 10
 
 
 class NewSku(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -191,24 +192,15 @@ async def put_listings(
     skus = await _sku_ids(session, {row.sku for row in rows})
     known = await _listings(session, channel_id, [row.channel_sku for row in rows])
     touched: set[int] = set()
-    created = changed = 0
+    changed = 0
     for row in rows:
-        values = structs.asdict(row) | {"sku_id": skus[row.sku]}
-        del values["sku"]
         listing = known.get(row.channel_sku)
-        if listing is None:
-            session.add(Listing(channel_id=channel_id, **values))
-            created += 1
-        elif any(getattr(listing, name) != value for name, value in values.items()):
-            touched.add(listing.sku_id)
-            changed += 1
-            for name, value in values.items():
-                setattr(listing, name, value)
-        else:
-            continue
-        touched.add(skus[row.sku])
+        sku_ids = _put(session, channel_id, listing, row, skus[row.sku])
+        touched |= sku_ids
+        changed += bool(listing is not None and sku_ids)
     await session.flush()
-    done = Upserted(created=created, changed=changed, unchanged=len(rows) - created - changed)
+    unchanged = len(known) - changed
+    done = Upserted(created=len(rows) - len(known), changed=changed, unchanged=unchanged)
     if touched:
         detail = {"channel_id": channel_id} | structs.asdict(done)
         audit.note(session, by=by, action="listings.put", detail=detail, now=now)
@@ -216,13 +208,30 @@ async def put_listings(
     return done
 
 
+def _put(
+    session: AsyncSession, channel_id: int, listing: Listing | None, row: ListingRow, sku_id: int
+) -> set[int]:
+    """Make one listing so; the SKUs whose numbers it may change."""
+    values = structs.asdict(row) | {"sku_id": sku_id}
+    del values["sku"]
+    if listing is None:
+        session.add(Listing(channel_id=channel_id, **values))
+        return {sku_id}
+    if all(getattr(listing, name) == value for name, value in values.items()):
+        return set()
+    before = listing.sku_id
+    for name, value in values.items():
+        setattr(listing, name, value)
+    return {before, sku_id}
+
+
 async def _sku_ids(session: AsyncSession, codes: set[str]) -> dict[str, int]:
     rows = await session.execute(select(Sku.code, Sku.id).where(Sku.code.in_(codes)))
     found = dict(rows.all())
     missing = sorted(codes - set(found))
     if missing:
-        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""  # noqa: PLR2004 -- enough to go on with
-        raise UnknownSku("no SKU " + ", ".join(missing[:10]) + more)
+        more = f" and {len(missing) - NAMED_MAX} more" if len(missing) > NAMED_MAX else ""
+        raise UnknownSku("no SKU " + ", ".join(missing[:NAMED_MAX]) + more)
     return found
 
 

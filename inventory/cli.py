@@ -36,10 +36,13 @@ app = typer.Typer(
 
 
 app.command()(demo_command.demo)
-for command in (house.up, house.sandbox, house.status, house.migrate):
-    app.command()(command)
-for command in (house.api, house.worker, house.beat):
-    app.command()(command)
+app.command()(house.up)
+app.command()(house.sandbox)
+app.command()(house.status)
+app.command()(house.migrate)
+app.command()(house.api)
+app.command()(house.worker)
+app.command()(house.beat)
 app.add_typer(keys, name="key")
 
 

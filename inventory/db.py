@@ -1,17 +1,19 @@
-"""Connections: SQLAlchemy sessions for what people read and edit, an asyncpg pool for the ledger."""
+"""Connections: SQLAlchemy sessions for what people read and edit, asyncpg for the ledger."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
 if TYPE_CHECKING:
-    from asyncpg.pool import Pool
+    from asyncpg.pool import Pool, PoolConnectionProxy
+
+    Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
 
 POOL_SIZE = 10
 STATEMENT_SECONDS_MAX = 30

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from inventory import facts as f
 from inventory import orders
 from inventory.book import Book, Movement
 from inventory.facts import Outcome, Status
+from inventory.orders import Order
 
 HOLD = "hold:"
 
 
-class Refusal(Exception):  # noqa: N818 -- an answer, not an error; it never leaves the ledger
+class Refusal(Exception):
     """A fact that cannot be booked. It leaves nothing behind, not even its name."""
 
     def __init__(self, code: str, detail: str) -> None:
@@ -37,8 +39,8 @@ class Page:
     location_ids: Mapping[str, int]
     sellable: tuple[int, ...]
     pools: Mapping[int, tuple[int, ...]]
-    orders: dict[tuple[int, str], orders.Order] = field(default_factory=dict)
-    changed_orders: dict[tuple[int, str], orders.Order] = field(default_factory=dict)
+    orders: dict[tuple[int, str], Order] = field(default_factory=dict)
+    changed_orders: dict[tuple[int, str], Order] = field(default_factory=dict)
 
     def sku(self, code: str) -> int:
         """The SKU's id. Refuses an unknown one."""
@@ -58,15 +60,15 @@ class Page:
         """The locations that feed a channel."""
         return self.pools.get(channel_id) or self.sellable
 
-    def order(self, channel_id: int, order_ref: str) -> orders.Order:
+    def order(self, channel_id: int, order_ref: str) -> Order:
         """The order for changing, made at first mention."""
         key = (channel_id, order_ref)
         if key not in self.orders:
-            self.orders[key] = orders.Order(channel_id, order_ref)
+            self.orders[key] = Order(channel_id, order_ref)
         self.changed_orders[key] = self.orders[key]
         return self.orders[key]
 
-    def settle(self, order: orders.Order) -> list[Movement]:
+    def settle(self, order: Order) -> list[Movement]:
         """Bring stock in line with the order."""
         return orders.settle(order, self.book, self.pool(order.channel_id))
 
@@ -103,35 +105,23 @@ def sku_codes(fact: f.Fact) -> list[str]:
 
 def decide(page: Page, fact: f.Fact) -> tuple[Outcome, list[Movement]]:
     """Book one fact. Raises `Refusal` for one that must leave nothing behind."""
-    match fact:
-        case f.StockReceived():
-            return _in(page, fact, kind="receive")
-        case f.ReturnAccepted():
-            return _in(page, fact, kind="return")
-        case f.StockAdjusted():
-            return _adjust(page, fact)
-        case f.StockTransferred():
-            return _transfer(page, fact)
-        case f.ReservationAsked():
-            return _reserve(page, fact)
-        case f.ReservationReleased():
-            return _release(page, fact)
-        case f.OrderObserved():
-            return _observe(page, fact)
-        case f.SaleReceived():
-            return _sale(page, fact)
-        case f.CancellationReceived():
-            order = page.order(fact.channel_id, fact.order_ref)
-            orders.take_cancellation(order, fact, page.now)
-        case f.ShipmentSeen():
-            order = page.order(fact.channel_id, fact.order_ref)
-            orders.take_shipment(order, fact)
+    return DECIDE[type(fact)](page, fact)
+
+
+def _cancel(page: Page, fact: f.CancellationReceived) -> tuple[Outcome, list[Movement]]:
+    order = page.order(fact.channel_id, fact.order_ref)
+    orders.take_cancellation(order, fact, page.now)
     return Outcome(status=Status.RECORDED), page.settle(order)
 
 
-def _in(
-    page: Page, fact: f.StockReceived | f.ReturnAccepted, *, kind: str
-) -> tuple[Outcome, list[Movement]]:
+def _ship(page: Page, fact: f.ShipmentSeen) -> tuple[Outcome, list[Movement]]:
+    order = page.order(fact.channel_id, fact.order_ref)
+    orders.take_shipment(order, fact)
+    return Outcome(status=Status.RECORDED), page.settle(order)
+
+
+def _in(page: Page, fact: f.StockReceived | f.ReturnAccepted) -> tuple[Outcome, list[Movement]]:
+    kind = "receive" if isinstance(fact, f.StockReceived) else "return"
     sku_id, location_id = page.sku(fact.sku), page.location(fact.location)
     movement = page.book.post(sku_id, location_id, kind=kind, on_hand=fact.quantity)
     return Outcome(status=Status.RECORDED), [movement]
@@ -231,3 +221,17 @@ def _observe(page: Page, fact: f.OrderObserved) -> tuple[Outcome, list[Movement]
     order.revision += 1
     order.digest = digest
     return Outcome(status=Status.RECORDED), page.settle(order)
+
+
+DECIDE: Mapping[type[f.Fact], Callable[[Page, Any], tuple[Outcome, list[Movement]]]] = {
+    f.StockReceived: _in,
+    f.ReturnAccepted: _in,
+    f.StockAdjusted: _adjust,
+    f.StockTransferred: _transfer,
+    f.SaleReceived: _sale,
+    f.CancellationReceived: _cancel,
+    f.ShipmentSeen: _ship,
+    f.OrderObserved: _observe,
+    f.ReservationAsked: _reserve,
+    f.ReservationReleased: _release,
+}

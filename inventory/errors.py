@@ -51,7 +51,7 @@ class AlreadyExists(InventoryError):
 
 
 class ContentDiffers(InventoryError):
-    """This name was used before for something else; it was kept for a person to see (L4)."""
+    """The name was used before for something else; it was kept for a person to see (L4)."""
 
     code = "content_differs"
 

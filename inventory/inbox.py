@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inventory.clock import Clock
 from inventory.db import Database
 from inventory.errors import NotFound, WrongState
-from inventory.facts import Fact, Outcome, Status
+from inventory.facts import Outcome, Status
 from inventory.interpreter import Parked, facts_of
 from inventory.ledger import Ledger
 from inventory.models import InboundEvent
@@ -139,20 +139,19 @@ class Inbox:
             query = query.where(InboundEvent.id.in_(ids))
         async with self._database.sessions() as session:
             events = list(await session.scalars(query.limit(HANDLE_MAX)))
-            told = [await facts_of(session, event, self._clock.now()) for event in events]
+            told = [await facts_of(session, event) for event in events]
         facts = [fact for _, fact in told if fact is not None]
         outcomes = iter(await self._ledger.apply(facts))
         async with self._database.transaction() as session:
             for event, (parked, fact) in zip(events, told, strict=True):
                 outcome = next(outcomes) if fact is not None else None
-                await self._settle(session, event.id, fact, parked, outcome)
+                await self._settle(session, event.id, parked, outcome)
         return len(events)
 
     async def _settle(
         self,
         session: AsyncSession,
         event_id: int,
-        fact: Fact | None,
         parked: Parked | None,
         outcome: Outcome | None,
     ) -> None:
@@ -179,7 +178,9 @@ class Inbox:
             if event is None:
                 raise NotFound(f"no event {event_id}")
             if event.state != "parked":
-                raise WrongState(f"event {event_id} is {event.state}, only parked ones are replayed")
+                raise WrongState(
+                    f"event {event_id} is {event.state}, only parked ones are replayed"
+                )
             event.state = "new"
         await self.handle([event_id])
         return await self.look(event_id)
@@ -244,4 +245,4 @@ async def _last_hashes(
     rows = await session.execute(
         select(InboundEvent.subject, InboundEvent.content_hash).where(InboundEvent.id.in_(newest))
     )
-    return {subject: hash_ for subject, hash_ in rows}
+    return {row.subject: row.content_hash for row in rows}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import msgspec
 from msgspec import Struct
 from sqlalchemy import select
@@ -30,9 +28,7 @@ class Parked(Struct, frozen=True, kw_only=True):
     detail: str
 
 
-async def facts_of(
-    session: AsyncSession, event: InboundEvent, now: datetime
-) -> tuple[Parked | None, Fact | None]:
+async def facts_of(session: AsyncSession, event: InboundEvent) -> tuple[Parked | None, Fact | None]:
     """The fact that an event tells, and why it must be parked, if so.
 
     A polled order with a line that no listing of ours knows is booked without that line and
@@ -48,8 +44,8 @@ async def facts_of(
     if isinstance(told, OrderSeen):
         return await _observed(session, event, told)
     if isinstance(told, SaleTold):
-        return await _sale(session, event, told, now)
-    return None, _ended(event, told, now)
+        return await _sale(session, event, told)
+    return None, _ended(event, told)
 
 
 async def _listings(
@@ -82,7 +78,7 @@ async def _observed(
 
 
 async def _sale(
-    session: AsyncSession, event: InboundEvent, told: SaleTold, now: datetime
+    session: AsyncSession, event: InboundEvent, told: SaleTold
 ) -> tuple[Parked | None, Fact | None]:
     wanted = {line.channel_sku for line in told.lines}
     found = await _listings(session, event.channel_id, wanted)
@@ -104,7 +100,7 @@ async def _sale(
     return None, SaleReceived(
         channel_id=event.channel_id,
         fact_ref=event.event_id,
-        occurred_at=told.occurred_at or event.received_at or now,
+        occurred_at=told.occurred_at or event.received_at,
         order_ref=told.order_ref,
         lines=lines,
         ship_by=told.ship_by,
@@ -112,11 +108,9 @@ async def _sale(
     )
 
 
-def _ended(event: InboundEvent, told: CancellationTold | ShipmentTold, now: datetime) -> Fact:
-    units = tuple(
-        LineUnits(line_ref=line.line_ref, quantity=line.quantity) for line in told.lines
-    )
-    occurred_at = told.occurred_at or event.received_at or now
+def _ended(event: InboundEvent, told: CancellationTold | ShipmentTold) -> Fact:
+    units = tuple(LineUnits(line_ref=line.line_ref, quantity=line.quantity) for line in told.lines)
+    occurred_at = told.occurred_at or event.received_at
     if isinstance(told, ShipmentTold):
         return ShipmentSeen(
             channel_id=event.channel_id,

@@ -38,6 +38,8 @@ from inventory.facts import (
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from inventory.db import Connection
+
 RACES_MAX = 5
 
 
@@ -141,9 +143,7 @@ def _repeat(before: tuple[bytes, Outcome], hash_: bytes) -> Outcome:
     return msgspec.structs.replace(first, repeated=True)
 
 
-async def _commit(
-    connection: ledger_write.Connection, facts: Sequence[Fact], now: datetime
-) -> list[Outcome]:
+async def _commit(connection: Connection, facts: Sequence[Fact], now: datetime) -> list[Outcome]:
     page = await ledger_read.read_page(connection, facts, now)
     known = await ledger_read.read_names(connection, facts)
     batch = Batch(page, known)

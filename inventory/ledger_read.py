@@ -14,10 +14,7 @@ from inventory.facts import Fact, OrderObserved, Outcome
 from inventory.orders import Line, Order, Part
 
 if TYPE_CHECKING:
-    import asyncpg
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection = PoolConnectionProxy[asyncpg.Record]
+    from inventory.db import Connection
 
 ORDER_COLUMNS = (
     "channel_id, order_ref, id, reservation, expires_at, ordered_at, seen_at, revision, digest,"
@@ -59,7 +56,18 @@ async def _read_book(connection: Connection, sku_ids: list[int]) -> Book:
         " WHERE sku_id = ANY($1::int[]) ORDER BY sku_id, location_id FOR UPDATE",
         sku_ids,
     )
-    return Book({(row["sku_id"], row["location_id"]): Level(*row, True) for row in rows})
+    levels = [
+        Level(
+            sku_id=row["sku_id"],
+            location_id=row["location_id"],
+            on_hand=row["on_hand"],
+            reserved=row["reserved"],
+            revision=row["revision"],
+            stored=True,
+        )
+        for row in rows
+    ]
+    return Book({(level.sku_id, level.location_id): level for level in levels})
 
 
 async def _read_orders(

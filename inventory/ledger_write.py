@@ -12,10 +12,7 @@ from inventory.decisions import Page
 from inventory.orders import Order
 
 if TYPE_CHECKING:
-    import asyncpg
-    from asyncpg.pool import PoolConnectionProxy
-
-    Connection = PoolConnectionProxy[asyncpg.Record]
+    from inventory.db import Connection
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""What each listing should show now: the ledger, the seller's rules and the channel put together."""
+"""What each listing should show now: ledger, seller's rules and channel put together."""
 
 from __future__ import annotations
 
@@ -74,15 +74,16 @@ CROSS JOIN LATERAL (
     coalesce(sum(v.revision), 0) AS revision
   FROM stock_level v WHERE v.sku_id = l.sku_id
 ) stock
+CROSS JOIN (SELECT CAST(:grain AS interval) AS grain, CAST(:rate_from AS timestamptz) AS since) p
 CROSS JOIN LATERAL (
   SELECT
     coalesce(sum(o.ordered) FILTER (WHERE o.ordered_at > l.known_at), 0) AS sold_after,
     coalesce(sum(o.ordered) FILTER (
-      WHERE o.ordered_at <= l.known_at AND o.ordered_at > l.known_from - CAST(:grain AS interval)), 0) AS sold_near,
-    coalesce(sum(o.ordered) FILTER (WHERE o.ordered_at > CAST(:rate_from AS timestamptz)), 0) AS sold_lately,
+      WHERE o.ordered_at <= l.known_at AND o.ordered_at > l.known_from - p.grain), 0) AS sold_near,
+    coalesce(sum(o.ordered) FILTER (WHERE o.ordered_at > p.since), 0) AS sold_lately,
     coalesce(sum(o.ordered) FILTER (WHERE o.ended_at > l.known_at), 0) AS ended
   FROM order_line o WHERE o.listing_id = l.id
-    AND (o.ordered_at > least(l.known_from - CAST(:grain AS interval), CAST(:rate_from AS timestamptz)) OR o.ended_at > l.known_at)
+    AND (o.ordered_at > least(l.known_from - p.grain, p.since) OR o.ended_at > l.known_at)
 ) sold
 WHERE l.id = ANY(:ids) ORDER BY l.id FOR NO KEY UPDATE OF l
 """).bindparams(bindparam("ids"))
@@ -128,9 +129,7 @@ def _shown(row: RowMapping) -> Shown | None:
     if known is None:
         return None
     high = known - row["sold_after"]
-    return Shown(
-        low=max(int(high - row["sold_near"]), 0), high=max(int(high + row["ended"]), 0)
-    )
+    return Shown(low=max(int(high - row["sold_near"]), 0), high=max(int(high + row["ended"]), 0))
 
 
 def _unseen(row: RowMapping, margins: Margins, now: datetime) -> int:
@@ -229,5 +228,6 @@ def _raise_since(row: RowMapping, target: Target, now: datetime) -> datetime | N
         return None
     waiting = row["raise_since"] is not None and row["quantity_wanted"] is not None
     if waiting and target.wanted <= row["quantity_wanted"]:
-        return row["raise_since"]
+        since: datetime = row["raise_since"]
+        return since
     return now

@@ -22,7 +22,8 @@ SECRET_NAMES = re.compile(
 )
 # A secret inside a sentence or an address: a bearer header, one of our keys, a password in a URL.
 SECRET_TEXTS = re.compile(
-    r"(?P<before>bearer\s+|basic\s+|esa\s+|://[^\s/:@]*:)[^\s,;\"'@]+(?=@|\b|$)"
+    r"(?P<before>bearer\s+|basic\s+|esa\s+)[^\s,;\"']+"
+    r"|(?P<address>://[^\s/:@]*:)[^\s/@]+(?=@)"
     r"|hk_[A-Za-z0-9_-]{8,}|whsec_[A-Za-z0-9+/=_-]{8,}|shp(at|ss|ca|ua)_[A-Za-z0-9]{8,}",
     re.IGNORECASE,
 )
@@ -50,7 +51,9 @@ class Secrets:
         for value in self._values:
             if value in text:
                 text = text.replace(value, HIDDEN)
-        return SECRET_TEXTS.sub(lambda found: (found["before"] or "") + HIDDEN, text)
+        return SECRET_TEXTS.sub(
+            lambda found: (found["before"] or found["address"] or "") + HIDDEN, text
+        )
 
 
 SECRETS = Secrets()
@@ -86,8 +89,6 @@ def _redacted(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def configure(*, level: str = "INFO", as_json: bool | None = None) -> None:
     """Send all logs of this process to standard error; JSON unless that is a terminal."""
-    if as_json is None:
-        as_json = not sys.stderr.isatty()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -95,15 +96,6 @@ def configure(*, level: str = "INFO", as_json: bool | None = None) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    # Redaction comes last, so that it also sees what the others have added, tracebacks included.
-    last: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _redacted]
-    renderer: Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if as_json
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -114,17 +106,37 @@ def configure(*, level: str = "INFO", as_json: bool | None = None) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
-            processors=[*last, renderer],
+            # Redaction comes last, so that it also sees what the others have added: tracebacks too.
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _redacted,
+                _renderer(as_json=not sys.stderr.isatty() if as_json is None else as_json),
+            ],
         )
     )
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "celery", "litestar"):
+    _calm_others()
+
+
+def _renderer(*, as_json: bool) -> Processor:
+    if as_json:
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+
+
+def _calm_others() -> None:
+    """Have libraries log through us; what we log ourselves, or at every call, they leave out."""
+    for name in ("uvicorn", "uvicorn.error", "celery", "litestar"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
-    # One line per outgoing call, with whole addresses; our own lines say what matters.
-    for name in ("httpx", "httpcore"):
+    # Each request has a line of our own, with its route and without what a caller typed.
+    access = logging.getLogger("uvicorn.access")
+    access.handlers, access.propagate = [], False
+    for name in ("httpx", "httpcore", "alembic"):
         logging.getLogger(name).setLevel("WARNING")
 
 

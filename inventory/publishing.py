@@ -116,9 +116,7 @@ def _may_go(listing: Assessed, *, zero: bool) -> bool:
 async def _take(session: AsyncSession, push_id: int, listing: Assessed, now: datetime) -> None:
     row, target = listing.row, listing.target
     column = "zero_push_id" if target.lane is Lane.ZERO else "push_id"
-    await session.execute(
-        update(Listing).where(Listing.id == row["id"]).values({column: push_id})
-    )
+    await session.execute(update(Listing).where(Listing.id == row["id"]).values({column: push_id}))
     revision = select(Listing.revision_wanted).where(Listing.id == row["id"]).scalar_subquery()
     await session.execute(
         insert(PushRow).values(

@@ -63,9 +63,7 @@ def start(
     supervisor.wait_until(
         lambda: _answers(api_url + "/health/live"), what="the API", seconds=READY_SECONDS
     )
-    return House(
-        api_url=api_url, environment=environment, started_seconds=time.monotonic() - began
-    )
+    return House(api_url=api_url, environment=environment, started_seconds=time.monotonic() - began)
 
 
 def _environment(supervisor: Supervisor, data_dir: Path) -> dict[str, str]:
@@ -114,8 +112,7 @@ def start_sandbox(supervisor: Supervisor, *, seed: int) -> str:
             *(sys.executable, "-m", "channels.sandbox", "--host", "127.0.0.1"),
             *("--port", str(port), "--seed", str(seed)),
         ],
-        env=dict(os.environ)
-        | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
+        env=dict(os.environ) | {"PYTHONPATH": str(Path(__file__).resolve().parent.parent)},
     )
     url = f"http://127.0.0.1:{port}"
     supervisor.wait_until(

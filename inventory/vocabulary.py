@@ -1,4 +1,4 @@
-"""The words that `inventory` and `channels` share; pure and frozen, so that they can be compared."""
+"""The words that `inventory` and `channels` share; pure and frozen."""
 
 from __future__ import annotations
 

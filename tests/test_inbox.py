@@ -243,9 +243,7 @@ async def test_an_order_that_could_not_be_read_is_kept_once(
     assert await states(database) == [("parked", "malformed")]
 
 
-async def test_no_buyer_data_is_stored(
-    database: Database, inbox: Inbox, rakuten: Channel
-) -> None:
+async def test_no_buyer_data_is_stored(database: Database, inbox: Inbox, rakuten: Channel) -> None:
     """An order is stored as our own words, which have no place for a name or an address."""
     await pull(inbox, rakuten)
     async with database.sessions() as session:

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 
 
 class Process:
-    """This worker process's loop and runtime, made at the first task: after any fork."""
+    """One worker process's loop and runtime, made at the first task: after any fork."""
 
     loop: LoopThread | None = None
     runtime: Runtime | None = None

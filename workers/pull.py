@@ -89,7 +89,7 @@ async def seen_hints(session: AsyncSession, channel_id: int, now: datetime) -> d
             ),
         )
     )
-    return {order_ref: hint for order_ref, hint in rows}
+    return {row.order_ref: row.hint for row in rows}
 
 
 async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:

@@ -30,18 +30,20 @@ async def refresh(runtime: Runtime) -> int:
     """Work off the stale marks, tell the alerts, and ring for the channels concerned."""
     refreshed = 0
     async with runtime.lease("refresh") as mine:
-        while mine:
-            async with runtime.database.transaction() as session:
-                now = runtime.clock.now()
-                sku_ids = await listings.refresh(session, margins=runtime.margins, now=now)
-                again = await listings.reassess(session, margins=runtime.margins, now=now)
-                if sku_ids:
-                    await alerts.evaluate(session, sku_ids, now)
-            if not sku_ids and not again:
-                break
-            refreshed += len(sku_ids) + again
+        while mine and (count := await _refresh_some(runtime)):
+            refreshed += count
             await ring_channels(runtime)
     return refreshed
+
+
+async def _refresh_some(runtime: Runtime) -> int:
+    async with runtime.database.transaction() as session:
+        now = runtime.clock.now()
+        sku_ids = await listings.refresh(session, margins=runtime.margins, now=now)
+        again = await listings.reassess(session, margins=runtime.margins, now=now)
+        if sku_ids:
+            await alerts.evaluate(session, sku_ids, now)
+    return len(sku_ids) + again
 
 
 _WAITING = text("""
@@ -168,8 +170,7 @@ async def _tell(runtime: Runtime, claim: Claim) -> None:
     """An own store has no API of its own: it asks us, or is told by webhook."""
     now = runtime.clock.now()
     accepted = [
-        PushOutcome(channel_sku=row.channel_sku, status=PushStatus.ACCEPTED)
-        for row in claim.pushes
+        PushOutcome(channel_sku=row.channel_sku, status=PushStatus.ACCEPTED) for row in claim.pushes
     ]
     async with runtime.database.transaction() as session:
         code = await session.scalar(select(Channel.code).where(Channel.id == claim.channel_id))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import and_, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import alerts, health
+from inventory import alerts, deliveries, health
 from inventory.availability import Lane
 from inventory.models import (
     Cancellation,
@@ -19,6 +19,7 @@ from inventory.models import (
     Oversell,
     SalesOrder,
     StaleSku,
+    WebhookEndpoint,
 )
 from inventory.vocabulary import Kind
 from workers import push
@@ -54,7 +55,13 @@ async def work(runtime: Runtime) -> int:
                     ~exists().where(Cancellation.order_id == SalesOrder.id),
                 ),
             ),
-            "notify": exists().where(Delivery.state == "pending", Delivery.due_at <= now),
+            "notify": exists().where(
+                Delivery.state == "pending",
+                Delivery.due_at <= now,
+                or_(Delivery.leased_until.is_(None), Delivery.leased_until <= now),
+                WebhookEndpoint.id == Delivery.endpoint_id,
+                WebhookEndpoint.active.is_(True),
+            ),
         }
         for task, waiting in waits.items():
             if await session.scalar(select(waiting)):
@@ -92,7 +99,7 @@ async def _pulls(session: AsyncSession, now: datetime) -> list[int]:
 
 
 async def tidy(runtime: Runtime) -> int:
-    """Make the partitions of this and the next month, ahead of time."""
+    """Make the partitions of this and the next month ahead of time, forget old deliveries."""
     async with runtime.database.transaction() as session:
         for months in (0, 1):
             await session.execute(
@@ -102,7 +109,7 @@ async def tidy(runtime: Runtime) -> int:
                 ),
                 {"months": months},
             )
-    return 2
+        return await deliveries.tidy(session, runtime.clock.now())
 
 
 async def watch(runtime: Runtime) -> int:

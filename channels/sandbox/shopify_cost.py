@@ -14,13 +14,12 @@ from graphql import (
     GraphQLField,
     GraphQLSchema,
     InlineFragmentNode,
-    IntValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
-    VariableNode,
     get_named_type,
     is_leaf_type,
+    value_from_ast_untyped,
 )
 
 from channels.sandbox.limits import TokenBucket
@@ -101,13 +100,11 @@ class Estimate:
         return max(self._first(node), 1) * (1 + self._selections(inner, node.selection_set))
 
     def _first(self, node: FieldNode) -> int:
+        """How many objects a field asks for: `first`, or the number of `ids`; 0 if neither."""
         for argument in node.arguments:
-            if argument.name.value != "first":
-                continue
-            if isinstance(argument.value, IntValueNode):
-                return int(argument.value.value)
-            if isinstance(argument.value, VariableNode):
-                return int(self._variables.get(argument.value.name.value) or 0)
+            if argument.name.value in {"first", "ids"}:
+                value = value_from_ast_untyped(argument.value, dict(self._variables))
+                return len(value) if isinstance(value, list) else int(value or 0)
         return 0
 
     def _type(self, name: str) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-ORDERS_PAGE = 15
+ORDERS_PAGE = 100
+CHANGED_AT_ONCE = 10
 LINES_IN_LIST = 10
 LINES_PAGE = 50
 SHIPMENTS = 10
@@ -21,19 +22,27 @@ _LINE = """id sku quantity currentQuantity unfulfilledQuantity variant { id }
 _LINE_POINTS = 4
 _ORDER = "id createdAt updatedAt cancelledAt cancelReason displayFulfillmentStatus"
 
+# The list names what has changed, one point an order; only those are then read with their lines.
 ORDERS = f"""query Orders($query: String!, $after: String) {{
   orders(first: {ORDERS_PAGE}, after: $after, query: $query, sortKey: UPDATED_AT) {{
-    nodes {{
+    nodes {{ id updatedAt cancelledAt displayFulfillmentStatus }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}"""
+ORDERS_POINTS = ORDERS_PAGE
+
+CHANGED = f"""query Changed($ids: [ID!]!) {{
+  nodes(ids: $ids) {{
+    ... on Order {{
       {_ORDER}
       lineItems(first: {LINES_IN_LIST}) {{
         nodes {{ {_LINE} }}
         pageInfo {{ hasNextPage endCursor }}
       }}
     }}
-    pageInfo {{ hasNextPage endCursor }}
   }}
 }}"""
-ORDERS_POINTS = ORDERS_PAGE * (1 + LINES_IN_LIST * _LINE_POINTS)
+CHANGED_POINTS_EACH = 1 + LINES_IN_LIST * _LINE_POINTS
 
 ORDER = f"""query Order($id: ID!, $after: String) {{
   order(id: $id) {{

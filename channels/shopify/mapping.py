@@ -54,6 +54,14 @@ def order_ref_of(payload: object) -> str:
     return gid.removeprefix(ORDER) if isinstance(gid, str) and gid else "?"
 
 
+def listed_order(payload: object) -> wire.Listed:
+    """What the list says of an order. Raises Unreadable."""
+    try:
+        return msgspec.convert(payload, wire.Listed)
+    except msgspec.ValidationError as error:
+        raise Unreadable(str(error)[:TEXT_CHARACTERS_MAX]) from error
+
+
 def wire_order(payload: object) -> wire.Order:
     """An order with one page of lines. Raises Unreadable."""
     try:
@@ -86,6 +94,12 @@ def shipped_units(answer: wire.ShippedAnswer) -> dict[str, int]:
     return units
 
 
+def hint_of(order: wire.Order | wire.Listed) -> str:
+    """State and last change, in whole seconds: a second change in the same one does not show."""
+    state = "CANCELLED" if order.cancelled_at else order.display_fulfillment_status
+    return f"{state} {order.updated_at.isoformat()}"
+
+
 def order_from(
     order: wire.Order,
     lines: Sequence[wire.LineItem],
@@ -111,7 +125,7 @@ def order_from(
         ordered_at=order.created_at,
         observed_at=observed_at,
         lines=seen,
-        hint=_hint(order, seen),
+        hint=hint_of(order),
         cancelled=cancelled,
         cancelled_by=CANCELLED_BY.get(order.cancel_reason or "") if cancelled else None,
         cancel_reason=order.cancel_reason if cancelled else None,
@@ -193,14 +207,6 @@ def _yen(price: wire.MoneyBag | None) -> int | None:
     except InvalidOperation:
         return None
     return int(amount) if amount.is_finite() else None
-
-
-def _hint(order: wire.Order, lines: Sequence[OrderLine]) -> str:
-    """Everything that a change of the order would change, in short."""
-    shipped, ended = sum(line.shipped for line in lines), sum(line.cancelled for line in lines)
-    units = f"{shipped}+{ended}/{sum(line.quantity for line in lines)}"
-    state = "CANCELLED" if order.cancelled_at else order.display_fulfillment_status
-    return f"{state} {order.updated_at.isoformat()} {units}"
 
 
 def _escaped(sku: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,8 @@ PAGES_MAX = 40
 LINE_PAGES_MAX = 20
 # How long a list cursor is trusted; no life of one is stated.
 CURSOR_LIFE = timedelta(hours=1)
+# Times are whole seconds: an order changed so lately may have changed again within that second.
+FRESH = timedelta(seconds=5)
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,8 +44,8 @@ class Orders:
     async def pull(self, cursor: dict[str, Any], *, seen: Mapping[str, str]) -> Pulled:
         """Orders changed since the watermark − overlap, oldest change first.
 
-        An order that changes while pages are read moves to the end and is met there. Raises what
-        the first page raises; later pages that fail end the pull early.
+        An order that changes while pages are read moves to the end and is met there. A failure
+        ends the pull early with what came in so far, and is raised when that is nothing.
         """
         now = datetime.now(UTC)
         at = _cursor(cursor, now)
@@ -56,7 +58,7 @@ class Orders:
             try:
                 page = await self._page(since, after, seen, orders, problems)
             except RetryLater:
-                if number == 0:
+                if number == 0 and not orders:
                     raise
                 break
             except Rejected:
@@ -69,6 +71,7 @@ class Orders:
                 lag = timedelta(seconds=self._settings.order_visible_lag_seconds)
                 watermark = max(asked_at - lag, watermark)
                 return _pulled(orders, Cursor(watermark=watermark), watermark, problems)
+        # Without `after` the next pull begins anew; what has come in is known by its hint then.
         rest = Cursor(watermark=at.watermark, after=after, since=since, asked_at=asked_at)
         return _pulled(orders, rest, watermark, problems)
 
@@ -103,15 +106,41 @@ class Orders:
             query=f"updated_at:>='{since}'",
             after=after,
         )
+        changed: list[str] = []
         for payload in answer.orders.nodes:
+            try:
+                listed = mapping.listed_order(payload)
+            except mapping.Unreadable as error:
+                problems[mapping.order_ref_of(payload)] = str(error)
+                continue
+            same = seen.get(mapping.order_ref_of(payload)) == mapping.hint_of(listed)
+            if not same or listed.updated_at > observed_at - FRESH:
+                changed.append(listed.id)
+        for start in range(0, len(changed), documents.CHANGED_AT_ONCE):
+            ids = changed[start : start + documents.CHANGED_AT_ONCE]
+            await self._read_changed(ids, orders, problems)
+        return answer.orders.page_info
+
+    async def _read_changed(
+        self, ids: Sequence[str], orders: dict[str, OrderSeen], problems: dict[str, str]
+    ) -> None:
+        observed_at = datetime.now(UTC)
+        answer = await self._client.ask(
+            documents.CHANGED,
+            wire.ChangedAnswer,
+            points=documents.CHANGED_POINTS_EACH * len(ids),
+            ids=list(ids),
+        )
+        for payload in answer.nodes:
+            if payload is None:
+                continue
             try:
                 order = await self._listed(payload, observed_at)
             except mapping.Unreadable as error:
                 problems[mapping.order_ref_of(payload)] = str(error)
                 continue
-            if order is not None and seen.get(order.order_ref) != order.hint:
+            if order is not None:
                 orders[order.order_ref] = order
-        return answer.orders.page_info
 
     async def _listed(self, payload: object, observed_at: datetime) -> OrderSeen | None:
         order = mapping.wire_order(payload)

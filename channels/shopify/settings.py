@@ -29,7 +29,7 @@ class ShopifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     notify_customer: bool = True
     refund_original_payment: bool = True
     order_visible_lag_seconds: float = 2.0
-    overlap_seconds: float = 60.0
+    overlap_seconds: float = 30.0
     first_pull_days: float = 14.0
 
 

@@ -60,6 +60,15 @@ class LineItem(Body):
     original_unit_price_set: MoneyBag | None = None
 
 
+class Listed(Body):
+    """What the list says of an order."""
+
+    id: str
+    updated_at: Moment
+    cancelled_at: Moment | None
+    display_fulfillment_status: str
+
+
 class Order(Body):
     """One order with a page of its lines."""
 
@@ -76,6 +85,12 @@ class OrdersAnswer(Body):
     """The orders list; the orders are read one by one, so that one may be bad."""
 
     orders: Page[Any]
+
+
+class ChangedAnswer(Body):
+    """Orders read by their ids; None for one that is gone."""
+
+    nodes: list[Any]
 
 
 class OrderAnswer(Body):

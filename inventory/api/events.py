@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from litestar import Controller, get, post
-from litestar.params import Body, QueryParameter
+from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
+from msgspec import Meta, Struct
 
-from inventory import audit, reports_desk
+from inventory import audit, inbox_desk, reports_desk
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import ID_MAX, Cursor, Id, Limit, Page, id_in, page
 from inventory.api.problems import problems
+from inventory.fields import Text
 from inventory.reports_desk import Event, EventRow
 from inventory.security import Scope
 
@@ -26,6 +28,12 @@ ChannelFilter = Annotated[
 
 
 EventPage = Annotated[Page[EventRow], Body(schema_component_key="EventPage")]
+
+
+class Dismissal(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Why an event needs no handling."""
+
+    reason: Annotated[Text, Meta(min_length=1)]
 
 
 class EventController(Controller):
@@ -55,6 +63,26 @@ class EventController(Controller):
     async def get_event(self, event_id: Id, services: Services) -> Event:
         """One event with what was told and what became of it."""
         async with services.database.sessions() as session:
+            return await reports_desk.event(session, event_id)
+
+    @post(
+        "/{event_id:int}/dismiss",
+        guards=[needs(Scope.DESK_WRITE)],
+        status_code=HTTP_200_OK,
+        responses=problems(404, 409),
+    )
+    async def dismiss_event(
+        self, event_id: Id, data: JSONBody[Dismissal], services: Services, caller: Caller
+    ) -> Event:
+        """Say that a parked event needs no handling, such as one that cannot be read at all."""
+        async with services.database.transaction() as session:
+            await inbox_desk.dismiss(
+                session,
+                event_id,
+                reason=data.reason,
+                by=caller.name,
+                now=services.clock.now(),
+            )
             return await reports_desk.event(session, event_id)
 
     @post(

@@ -9,8 +9,8 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Body
 from msgspec import Struct, to_builtins
 
-from inventory import conflicts
 from inventory import facts as f
+from inventory import inbox_desk
 from inventory.api.context import HOUSE_CHANNEL_ID, Caller, Services, needs
 from inventory.api.problems import Refused, problems
 from inventory.errors import ContentDiffers
@@ -123,7 +123,7 @@ class MovementController(Controller):
         [outcome] = await services.ledger.apply([_fact(data, services)])
         if outcome.status is Status.CONFLICT:
             async with services.database.transaction() as session:
-                event_id = await conflicts.keep(
+                event_id = await inbox_desk.keep_conflict(
                     session,
                     channel_id=HOUSE_CHANNEL_ID,
                     event_id=data.ref,

@@ -12,7 +12,7 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta, Struct, to_builtins
 from sqlalchemy import select
 
-from inventory import conflicts, connections, reports_channels
+from inventory import connections, inbox_desk, reports_channels
 from inventory.api.context import Services, needs
 from inventory.api.orders import own_store
 from inventory.api.paging import PathText
@@ -78,7 +78,7 @@ class ReservationController(Controller):
         [outcome] = await services.ledger.apply([fact])
         if outcome.status is Status.CONFLICT:
             async with services.database.transaction() as session:
-                event_id = await conflicts.keep(
+                event_id = await inbox_desk.keep_conflict(
                     session,
                     channel_id=shop.id,
                     event_id=data.reservation_ref,

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 
-def demo(  # noqa: PLR0913 -- one argument per option
+def demo(
     *,
     seed: Annotated[int, typer.Option(help="The same seed brings the same shoppers.")] = 1,
     seconds: Annotated[float, typer.Option(help="How long people shop.", min=10, max=3600)] = 60,

@@ -112,9 +112,7 @@ def beat() -> None:
 
 
 def _celery(*arguments: str) -> None:
-    os.execv(
-        sys.executable, [sys.executable, "-m", "celery", "--app", "workers.app", *arguments]
-    )
+    os.execv(sys.executable, [sys.executable, "-m", "celery", "--app", "workers.app", *arguments])
 
 
 def sandbox(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,8 +39,10 @@ def units_by_sku(evidence: Evidence) -> dict[str, tuple[int, int]]:
 
 
 def disagreements(evidence: Evidence, put: Mapping[str, Put]) -> list[str]:
-    """SKUs for which units put in − damaged ≠ live + shipped + on hand − reserved, or for which
-    the units reserved are not those of the live orders."""
+    """SKUs of which the marketplaces' books and the ledger do not tell the same.
+
+    Units put in − damaged must be live + shipped + on hand − reserved, reserved being those live.
+    """
     levels = {row["sku"]: row for row in evidence.rows["levels"]}
     orders = units_by_sku(evidence)
     wrong = []
@@ -79,6 +81,17 @@ def stale(evidence: Evidence) -> list[str]:
     return found
 
 
+def recorded(evidence: Evidence) -> dict[str, list[float]]:
+    """Selling kind → milliseconds from the marketplace's order time to the ledger's commit."""
+    placed = {(kind, order["ref"]): moment(order["placed_at"]) for kind, order in evidence.placed()}
+    waits: dict[str, list[float]] = defaultdict(list)
+    for row in evidence.rows["sales"]:
+        since = placed.get((row["kind"], row["order_ref"]))
+        if since is not None:
+            waits[row["kind"]].append((row["recorded_at"] - since).total_seconds() * 1000)
+    return waits
+
+
 class Delays(Struct, frozen=True, kw_only=True):
     """How long sales took to be shown: milliseconds by (selling kind, showing kind).
 
@@ -96,29 +109,34 @@ def delays(evidence: Evidence) -> Delays:
     """From the marketplace's order time to the first write elsewhere that contains the sale."""
     writes = _writes(evidence)
     recorded = {(row["kind"], row["order_ref"], row["sku"]): row for row in evidence.rows["sales"]}
-    listings: dict[str, list[RowMapping]] = defaultdict(list)
-    for row in evidence.rows["listings"]:
-        listings[row["sku"]].append(row)
     wrong = {line.split(":")[0] for line in stale(evidence)}
     shown: dict[tuple[str, str], list[float]] = defaultdict(list)
     unshown: dict[str, int] = defaultdict(int)
     not_needed: dict[str, int] = defaultdict(int)
-    sku_of = evidence.sku_of()
-    for kind, order in evidence.placed():
-        for sku in {sku_of.get((kind, line["key"]), "") for line in order["lines"]} - {""}:
-            sale = recorded.get((kind, order["ref"], sku))
-            for other in listings[sku]:
-                if other["kind"] == kind:
-                    continue
-                at = _first(writes[other["id"]], sale)
-                if at is not None:
-                    late = (at - moment(order["placed_at"])).total_seconds() * 1000
-                    shown[kind, other["kind"]].append(late)
-                elif sale is None or f"{other['kind']} {other['channel_sku']}" in wrong:
-                    unshown[kind] += 1
-                else:
-                    not_needed[kind] += 1
+    for kind, order, sku, other in _pairs(evidence):
+        sale = recorded.get((kind, order["ref"], sku))
+        at = _first(writes[other["id"]], sale)
+        if at is not None:
+            late = (at - moment(order["placed_at"])).total_seconds() * 1000
+            shown[kind, other["kind"]].append(late)
+        elif sale is None or f"{other['kind']} {other['channel_sku']}" in wrong:
+            unshown[kind] += 1
+        else:
+            not_needed[kind] += 1
     return Delays(shown=dict(shown), unshown=dict(unshown), not_needed=dict(not_needed))
+
+
+def _pairs(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], str, RowMapping]]:
+    """(selling kind, order, SKU, listing) for every listing elsewhere of every SKU sold."""
+    sku_of = evidence.sku_of()
+    listings: dict[str, list[RowMapping]] = defaultdict(list)
+    for row in evidence.rows["listings"]:
+        listings[row["sku"]].append(row)
+    for kind, order in evidence.placed():
+        skus = {sku_of.get((kind, line["key"]), "") for line in order["lines"]}
+        for other in [row for sku in skus for row in listings.get(sku, [])]:
+            if other["kind"] != kind:
+                yield kind, order, other["sku"], other
 
 
 def _writes(evidence: Evidence) -> dict[int, list[tuple[datetime, int]]]:
@@ -137,9 +155,7 @@ def _writes(evidence: Evidence) -> dict[int, list[tuple[datetime, int]]]:
     return found
 
 
-def _first(
-    writes: Iterable[tuple[datetime, int]], sale: RowMapping | None
-) -> datetime | None:
+def _first(writes: Iterable[tuple[datetime, int]], sale: RowMapping | None) -> datetime | None:
     if sale is None:
         return None
     return min((at for at, revision in writes if revision >= sale["revision"]), default=None)

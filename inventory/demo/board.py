@@ -15,7 +15,7 @@ from inventory.demo.shop import KINDS
 
 
 class Board:
-    """Shows the night live on a terminal, as one line every few seconds elsewhere, or not at all."""
+    """Shows the night live on a terminal, as a line now and then elsewhere, or not at all."""
 
     LINE_SECONDS = 10
 

@@ -90,9 +90,9 @@ def _l7(evidence: Evidence) -> list[str]:
     for push in evidence.rows["pushes"]:
         name = f"{push['kind']} {push['channel_sku']} push {push['id']}"
         absolute = push["change"] is None
-        if push["lane"] == "raise" and absolute:
-            if push["watermark"] is None or push["watermark"] <= push["decided_at"]:
-                problems.append(f"{name}: raised to {push['quantity']} before the barrier")
+        early = push["watermark"] is None or push["watermark"] <= push["decided_at"]
+        if push["lane"] == "raise" and absolute and early:
+            problems.append(f"{name}: raised to {push['quantity']} before the barrier")
         if push["lane"] == "lower" and absolute:
             room = (push["known_low"] or 0) - push["unseen"]
             if push["quantity"] > max(room, 0):

@@ -92,7 +92,9 @@ class Night:
         try:
             await self._buy_what_will_break()
             damage_at = self.plan.seconds * DAMAGE_AT
-            await self._until(lambda _: self._second() >= damage_at, seconds=damage_at, phase="sale")
+            await self._until(
+                lambda _: self._second() >= damage_at, seconds=damage_at, phase="sale"
+            )
             await self._until(
                 self._break_all, seconds=self.plan.seconds + DRAIN_SECONDS, phase="sale"
             )
@@ -154,27 +156,24 @@ class Night:
         drained_from = time.monotonic()
         self.board.open()
         try:
-            await self._until(
-                self._is_settled, seconds=DRAIN_SECONDS, phase="draining", must=False
-            )
+            await self._until(self._is_settled, seconds=DRAIN_SECONDS, phase="draining", must=False)
         finally:
             self.board.close()
         drained = time.monotonic() - drained_from
         evidence = await self._evidence()
         ready = await self.api.get("/health/ready")
-        late = [f"{found['what']} {found['channel']}: {found['detail']}" for found in ready["findings"]]
-        figures = report.build(
-            evidence,
+        late = [
+            f"{found['what']} {found['channel']}: {found['detail']}" for found in ready["findings"]
+        ]
+        circumstances = report.Circumstances(
             seed=self.plan.seed,
             seconds=self.plan.seconds,
             drain_seconds=drained,
-            put={
-                article.sku: Put(units=article.units, damaged=self.damaged.get(article.sku, 0))
-                for article in self.articles
-            },
+            put=self._put(),
             alerts_delivered=self.receiver.delivered("alert."),
             late=late,
         )
+        figures = report.build(evidence, circumstances)
         await self.api.aclose()
         return figures, evidence.books
 
@@ -256,9 +255,7 @@ def run(plan: Plan, *, data_dir: Path | None = None) -> tuple[dict[str, Any], di
     """
     folder = data_dir or Path(tempfile.mkdtemp(prefix="hikiate-demo-"))
     with Supervisor(folder / "logs") as supervisor:
-        house = stack.start(
-            supervisor, folder, extra={"HIKIATE_WEBHOOK_NETWORKS": "127.0.0.0/8"}
-        )
+        house = stack.start(supervisor, folder, extra={"HIKIATE_WEBHOOK_NETWORKS": "127.0.0.0/8"})
         sandbox_url = stack.start_sandbox(supervisor, seed=plan.seed)
         night = Night(plan, supervisor, house)
         try:

@@ -57,7 +57,7 @@ class Receiver:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 -- the name that http.server calls
+            def do_POST(self) -> None:
                 length = min(int(self.headers.get("content-length", "0")), BODY_BYTES_MAX)
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 good = receiver.take(headers, self.rfile.read(length))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from msgspec import Struct
+from sqlalchemy import RowMapping
 
 from inventory.demo import audit, laws
 from inventory.demo.audit import Put
@@ -14,57 +17,74 @@ from inventory.demo.shop import KINDS
 LIVE = ("proposed", "approved", "submitted")
 
 
-def build(
-    evidence: Evidence,
-    *,
-    seed: int,
-    seconds: float,
-    drain_seconds: float,
-    put: Mapping[str, Put],
-    alerts_delivered: int,
-    late: Sequence[str],
-) -> dict[str, Any]:
+class Circumstances(Struct, frozen=True, kw_only=True):
+    """What the books do not say: how the night was run, and what came in at the webhook."""
+
+    seed: int
+    seconds: float
+    drain_seconds: float
+    put: Mapping[str, Put]
+    alerts_delivered: int
+    late: Sequence[str]
+
+
+def build(evidence: Evidence, night: Circumstances) -> dict[str, Any]:
     """All figures of the night. Times are milliseconds, money whole yen."""
-    placed = evidence.placed()
-    disagree = audit.disagreements(evidence, put)
-    stale = audit.stale(evidence)
-    broken = laws.broken(evidence, late=late)
     return {
-        "seed": seed,
-        "seconds": seconds,
-        "drain_seconds": round(drain_seconds, 1),
+        "seed": night.seed,
+        "seconds": night.seconds,
+        "drain_seconds": round(night.drain_seconds, 1),
+        **_trade(evidence),
+        **_desk(evidence),
+        "alerts_fired": len(evidence.rows["alerts"]),
+        "alerts_delivered": night.alerts_delivered,
+        **_books(evidence, night),
+    }
+
+
+def _trade(evidence: Evidence) -> dict[str, Any]:
+    placed = evidence.placed()
+    return {
         "orders": len(placed),
         "units_sold": sum(line["quantity"] for _, order in placed for line in order["lines"]),
         "sales_by_channel": _counted(kind for kind, _ in placed),
+        "lost_sales": evidence.books.get("night", {}).get("lost_sales"),
         "pushes_by_channel": _counted(row["kind"] for row in evidence.rows["pushes"]),
         "calls_used_and_permitted": {
             kind: evidence.market(kind)["calls"] for kind in evidence.books["markets"]
         },
+        "sale_to_ledger_ms": {
+            kind: audit.summary(waits) for kind, waits in audit.recorded(evidence).items()
+        },
         "sale_to_shown_ms": shown(evidence),
-        "oversold_units": sum(
-            row["shortage_max"] for row in evidence.rows["cases"] if row["cause"] != "adjust"
-        ),
-        "units_short_by_damage": sum(
-            row["shortage_max"] for row in evidence.rows["cases"] if row["cause"] == "adjust"
-        ),
-        "cancellations": [_cancellation(row) for row in evidence.rows["cancellations"]],
-        "unconfirmed_cancels": sum(
-            row["state"] in LIVE for row in evidence.rows["cancellations"]
-        ),
-        "alerts_fired": len(evidence.rows["alerts"]),
-        "alerts_delivered": alerts_delivered,
-        "lost_sales": evidence.books.get("night", {}).get("lost_sales"),
+    }
+
+
+def _desk(evidence: Evidence) -> dict[str, Any]:
+    cases, cancellations = evidence.rows["cases"], evidence.rows["cancellations"]
+    by_damage = sum(row["shortage_max"] for row in cases if row["cause"] == "adjust")
+    return {
+        "oversold_units": sum(row["shortage_max"] for row in cases) - by_damage,
+        "units_short_by_damage": by_damage,
+        "cancellations": [_cancellation(row) for row in cancellations],
+        "unconfirmed_cancels": sum(row["state"] in LIVE for row in cancellations),
+    }
+
+
+def _books(evidence: Evidence, night: Circumstances) -> dict[str, Any]:
+    disagree, stale = audit.disagreements(evidence, night.put), audit.stale(evidence)
+    return {
         "inbox_parked": _events(evidence, "parked"),
         "ledger_balanced": not evidence.rows["unbalanced"],
         "inbox_unhandled": _events(evidence, "new"),
         "listings_stale": len(stale),
         "marketplace_books_agree": not disagree,
         "problems": {"books": disagree, "stale": stale} if disagree or stale else {},
-        "laws_broken": broken,
+        "laws_broken": laws.broken(evidence, late=night.late),
     }
 
 
-def _counted(names: Any) -> dict[str, int]:
+def _counted(names: Iterable[str]) -> dict[str, int]:
     counted = Counter(names)
     return {kind: counted[kind] for kind in KINDS}
 
@@ -73,7 +93,7 @@ def _events(evidence: Evidence, state: str) -> int:
     return sum(row["events"] for row in evidence.rows["events"] if row["state"] == state)
 
 
-def _cancellation(row: Mapping[str, Any]) -> dict[str, Any]:
+def _cancellation(row: RowMapping) -> dict[str, Any]:
     return {
         "channel": row["kind"],
         "kind": "ours" if row["oversell_id"] is not None else "observed",
@@ -123,19 +143,15 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     """What a shop owner wants to know in the morning."""
     ours = [row for row in report["cancellations"] if row["kind"] == "ours"]
     confirmed = [row for row in ours if row["state"] == "confirmed"]
+    by_channel = ", ".join(f"{kind} {sales}" for kind, sales in report["sales_by_channel"].items())
     told = [
-        f"{report['orders']} orders for {report['units_sold']} units came in over"
-        f" {len(KINDS)} channels: "
-        + ", ".join(f"{kind} {count}" for kind, count in report["sales_by_channel"].items())
-        + ".",
-        f"{report['oversold_units']} units were sold that were not there;"
-        f" {report['units_short_by_damage']} more were promised and then damaged in the warehouse.",
-        f"{len(confirmed)} of {len(ours)} orders given up are confirmed as cancelled for out of"
-        f" stock by their marketplaces.",
+        f"{report['orders']} orders for {report['units_sold']} units came in: {by_channel}.",
+        f"{report['oversold_units']} units were sold that were not there.",
+        f"{report['units_short_by_damage']} units were promised and then damaged in the warehouse.",
+        f"{len(confirmed)} of {len(ours)} orders given up are cancelled and confirmed.",
         f"{report['alerts_delivered']} alerts reached the buyers' team.",
     ]
-    for row in confirmed:
-        told.append(f"  {row['channel']} {row['order']}: {_metric(row)}")
+    told += [f"  {row['channel']} {row['order']}: {_metric(row)}" for row in confirmed]
     for kind, figures in report["sale_to_shown_ms"].items():
         if figures["count"]:
             told.append(

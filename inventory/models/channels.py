@@ -16,7 +16,7 @@ class Channel(Base):
 
     The rules (safety stock, cap, floor) hold for all its listings unless a listing says otherwise.
     `metrics` overrides the thresholds of `penalties` and says from when our history is complete.
-    The next pull is due at `pull_due_at`; when something waits for it, it may come at `pull_may_at`.
+    The next pull is due at `pull_due_at`; where there is need it may come at `pull_may_at`.
     `location_ids` is the order in which its sales take stock, None for all sellable locations.
     """
 

@@ -80,7 +80,8 @@ async def test_changing_rules_keeps_the_credentials(
     change = {
         "quantity_max": 5,
         "desk_policy": "auto",
-                "locations": ["annex", "main"],
+        "metrics": {"as_of": "2026-11-01", "points_per_cancel": 20},
+        "locations": ["annex", "main"],
         "settings": {"window_hours": 6.0},
     }
 
@@ -113,8 +114,10 @@ WRONG: list[tuple[dict[str, Any], tuple[int, str]]] = [
     ({"base_url": "ftp://x"}, (400, "bad_input")),
     ({"base_url": "https://user:pw@x"}, (400, "bad_input")),
     ({"base_url": "https://x y"}, (400, "bad_input")),
-    ({"metrics": {"a": "\x00"}}, (400, "bad_input")),
     ({"metrics": {"a": "x" * 20_001}}, (400, "bad_input")),
+    ({"metrics": {"steps": [55, 35], "as_of": "2026-11-01"}}, (400, "bad_input")),
+    ({"metrics": {"points_per_cancel": 20}}, (400, "bad_input")),
+    ({"metrics": {"a": "\x00"}}, (400, "bad_input")),
     ({"safety_percent": 101}, (400, "bad_input")),
     ({"quantity_max": -1}, (400, "bad_input")),
     ({"desk_policy": "never"}, (400, "bad_input")),

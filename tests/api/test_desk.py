@@ -146,6 +146,33 @@ async def test_penalties_are_on_record(
     assert other.json()["items"] == []
 
 
+async def test_person_dismisses_what_cannot_be_handled(
+    admin: httpx.AsyncClient, stranger: httpx.AsyncClient, store: str, contents: Look
+) -> None:
+    line = {"line_ref": "1", "channel_sku": "X", "quantity": 1}
+    told = {"event_id": "e-1", "order_ref": "o-1", "lines": [line]}
+    assert (await admin.post(f"{store}/orders", json=told)).status_code == 202
+    red = (await stranger.get("/health/ready")).json()["findings"]
+    assert [(each["what"], each["channel"]) for each in red] == [("events_parked", "web")]
+
+    before = await contents()
+    assert problem(await admin.post("/events/1/dismiss", json={"reason": ""})) == (400, "bad_input")
+    assert await contents() == before
+    answer = await admin.post("/events/1/dismiss", json={"reason": "a test of the store"})
+
+    assert answer.status_code == 200
+    assert answer.json()["state"] == "handled"
+    assert answer.json()["outcome"] == {
+        "status": "dismissed",
+        "by": "tester",
+        "reason": "a test of the store",
+    }
+    assert (await stranger.get("/health/ready")).status_code == 200
+    again = await admin.post("/events/1/dismiss", json={"reason": "once more"})
+    assert problem(again) == (409, "wrong_state")
+    assert (await admin.get("/skus/MUG")).json()["reserved"] == 0
+
+
 async def test_events_are_listed_newest_first_and_filtered(
     admin: httpx.AsyncClient, store: str, clock: HandClock
 ) -> None:

@@ -81,7 +81,7 @@ def test_ordinary_fields_are_shown(name: str) -> None:
         ("key hk_abcdefghijklmnop was used", "key [hidden] was used"),
         ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "[hidden]"),
         ("token shpat_0123456789abcdef", "token [hidden]"),
-        ("nothing to hide at http://host/x", "nothing to hide at http://host/x"),
+        ("nothing to hide at http://host:8000/x", "nothing to hide at http://host:8000/x"),
     ],
 )
 def test_secrets_within_a_text_are_hidden(said: str, written: str) -> None:
@@ -101,7 +101,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     monkeypatch.setattr(sys, "stderr", stream)
     root = logging.getLogger()
     before = root.handlers, root.level
-    quiet = {name: logging.getLogger(name).level for name in ("httpx", "httpcore")}
+    quiet = {name: logging.getLogger(name).level for name in ("httpx", "httpcore", "alembic")}
     logs.configure(level="INFO", as_json=True)
     yield stream
     root.handlers, root.level = before

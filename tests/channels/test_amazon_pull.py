@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import cast
 
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from channels.amazon.settings import SEARCH_ORDERS
+from channels.amazon import wire
+from channels.amazon.client import AmazonClient
+from channels.amazon.pull import OrderPull
+from channels.amazon.settings import SEARCH_ORDERS, AmazonSettings
 from channels.base import Throttled
 from inventory.vocabulary import (
     Party,
@@ -168,3 +172,37 @@ async def test_an_order_of_amazons_own_is_marked(seller: Seller) -> None:
 
 async def test_an_order_that_is_not_there_is_none(seller: Seller) -> None:
     assert await seller.adapter.read_order("249-0000000-0000000") is None
+
+
+class OnePage:
+    """A client whose search has one page, of what a test likes."""
+
+    def __init__(self, *orders: object) -> None:
+        self._orders = list(orders)
+
+    async def search_orders(self, *, after: str, token: str | None) -> wire.OrdersPage:
+        """The page."""
+        del after, token
+        return wire.OrdersPage(orders=self._orders, last_updated_before=None)
+
+
+async def test_an_order_that_cannot_be_read_does_not_hold_up_the_others() -> None:
+    now = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
+    good = {
+        "orderId": "249-1",
+        "createdTime": "2026-11-21T09:00:00Z",
+        "lastUpdatedTime": "2026-11-21T09:00:00Z",
+        "orderItems": [
+            {"orderItemId": "1", "quantityOrdered": 1, "product": {"sellerSku": "MUG-RED"}}
+        ],
+        "fulfillment": {"fulfillmentStatus": "UNSHIPPED"},
+    }
+    client = cast("AmazonClient", OnePage({"orderId": "249-2"}, 7, good))
+    settings = AmazonSettings(seller_id="A1")
+
+    pulled = await OrderPull({}, seen={}, settings=settings, now=now).run(client)
+
+    assert [order.order_ref for order in pulled.orders] == ["249-1"]
+    assert [ref for ref, _ in pulled.problems] == ["249-2", "?"]
+    # No lastUpdatedBefore: the search is taken to be two minutes behind.
+    assert datetime.now(UTC) - pulled.watermark > timedelta(seconds=119)

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.skipif(
 
 DOCUMENTS = {
     "orders": (documents.ORDERS, documents.ORDERS_POINTS),
+    "changed": (documents.CHANGED, 3 * documents.CHANGED_POINTS_EACH),
     "order": (documents.ORDER, documents.ORDER_POINTS),
     "shipped": (documents.SHIPPED, documents.SHIPPED_POINTS),
     "items": (documents.ITEMS, documents.ITEMS_POINTS),
@@ -66,7 +67,9 @@ def test_every_shopify_document_costs_what_we_say(name: str) -> None:
     [operation] = document.definitions
     assert isinstance(operation, OperationDefinitionNode)
 
-    assert Estimate(build_schema(SDL), document, {}).points(operation) == points
+    assert (
+        Estimate(build_schema(SDL), document, {"ids": ["1", "2", "3"]}).points(operation) == points
+    )
     assert points <= 1000
 
 

@@ -63,8 +63,16 @@ def test_an_open_order() -> None:
         OrderLine(line_ref="11", channel_sku="MUG", quantity=2, unit_price=1200),
     )
     assert (order_seen.cancelled, order_seen.cancellable) == (False, True)
-    assert order_seen.hint == "UNFULFILLED 2026-11-21T09:01:00+00:00 0+0/2"
+    assert order_seen.hint == "UNFULFILLED 2026-11-21T09:01:00+00:00"
     assert "example.com" not in repr(order_seen)
+
+
+def test_the_list_gives_the_same_hint_as_the_order() -> None:
+    for payload in (order(), order(cancelledAt="2026-11-21T09:00:30Z", cancelReason="STAFF")):
+        assert mapping.hint_of(mapping.listed_order(payload)) == seen(payload).hint
+
+    with pytest.raises(mapping.Unreadable):
+        mapping.listed_order({"id": "gid://shopify/Order/1"})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,69 +12,16 @@ from inventory import alerts
 from inventory.db import Database
 from inventory.errors import BadInput, NotFound, UnknownSku
 from inventory.facts import (
-    AdjustReason,
     SaleLine,
     SaleReceived,
-    StockAdjusted,
-    StockReceived,
     StockTransferred,
 )
-from inventory.health import Finding
 from inventory.ledger import Ledger
-from inventory.models import Alert, Delivery, Location, Sku
-from tests.conftest import HandClock, Save
+from inventory.models import Location, Sku
+from tests.conftest import Save
 from tests.factories import NOON, SkuFactory, StockLevelFactory
+from tests.notices.buyers import Buyers, told
 from tests.notices.conftest import Endpoint
-
-
-class Buyers:
-    """The warehouse moves stock of MUG, and the buyers' team looks at its alerts."""
-
-    def __init__(self, database: Database, ledger: Ledger) -> None:
-        self.database, self.ledger = database, ledger
-        self._moves = 0
-
-    async def move(self, change: int, sku: str = "MUG") -> None:
-        """Receive units, or find some damaged; without looking at the alerts."""
-        self._moves += 1
-        name: dict[str, Any] = {
-            "channel_id": 0,
-            "fact_ref": f"m-{self._moves}",
-            "occurred_at": NOON,
-            "sku": sku,
-        }
-        if change > 0:
-            await self.ledger.apply([StockReceived(**name, quantity=change)])
-        else:
-            await self.ledger.apply(
-                [StockAdjusted(**name, reason=AdjustReason.DAMAGE, change=change)]
-            )
-
-    async def look(self) -> int:
-        """What the publishing worker does for every stale SKU."""
-        async with self.database.transaction() as session:
-            sku_ids = list(await session.scalars(select(Sku.id)))
-            return await alerts.evaluate(session, sku_ids, NOON)
-
-    async def rule(self, level: int, sku: str | None = "MUG") -> int:
-        async with self.database.transaction() as session:
-            return (await alerts.add_rule(session, sku=sku, level=level, now=NOON)).id
-
-    async def held(self) -> list[tuple[str, str, Any, Any]]:
-        """(state, subject, available, level) of every low-stock alert, oldest first."""
-        async with self.database.transaction() as session:
-            rows = await session.scalars(select(Alert).order_by(Alert.id))
-            return [
-                (row.state, row.subject, row.detail.get("available"), row.detail.get("level"))
-                for row in rows
-            ]
-
-
-async def told(database: Database) -> list[tuple[str, dict[str, Any]]]:
-    """(event, data) of every message, oldest first."""
-    async with database.transaction() as session:
-        rows = await session.scalars(select(Delivery).order_by(Delivery.id))
-        return [(row.event, row.body) for row in rows]
 
 
 @pytest.fixture
@@ -300,66 +246,6 @@ async def test_evaluating_nothing_changes_nothing(buyers: Buyers, database: Data
         assert await alerts.evaluate(session, [], NOON) == 0
         assert await alerts.evaluate(session, [999], NOON) == 0
     assert [state for state, *_ in await buyers.held()] == ["open"]
-
-
-async def test_other_alerts_fire_once_and_close_once(
-    database: Database, endpoint: Endpoint, clock: HandClock
-) -> None:
-    await endpoint()
-    now = clock.now()
-    detail = {"shortage": 2, "since": now}
-
-    async def fire(kind: str) -> bool:
-        async with database.transaction() as session:
-            return await alerts.fire(session, kind=kind, subject="sku:MUG", detail=detail, now=now)
-
-    async def close(kind: str) -> bool:
-        async with database.transaction() as session:
-            return await alerts.close(session, kind=kind, subject="sku:MUG", now=now)
-
-    assert [await fire("oversell"), await fire("oversell"), await fire("x")] == [True, False, True]
-    assert [await close("oversell"), await close("oversell")] == [True, False]
-    messages = await told(database)
-    assert [(event, data["kind"]) for event, data in messages] == [
-        ("alert.fired", "oversell"),
-        ("alert.fired", "x"),
-        ("alert.closed", "oversell"),
-    ]
-    assert messages[0][1]["detail"] == {"shortage": 2, "since": "2026-11-21T12:00:00Z"}
-
-
-async def test_ten_workers_fire_the_same_alert_once(database: Database) -> None:
-    async def fire() -> bool:
-        async with database.transaction() as session:
-            return await alerts.fire(
-                session, kind="oversell", subject="sku:MUG", detail={}, now=NOON
-            )
-
-    assert sorted(await asyncio.gather(*(fire() for _ in range(10)))) == [False] * 9 + [True]
-
-
-async def test_health_findings_become_alerts_and_end_with_them(
-    database: Database, endpoint: Endpoint
-) -> None:
-    silent = Finding(what="channel_silent", channel="shop-1", age_seconds=700.0, detail="silent")
-    late = Finding(what="deliveries_late", age_seconds=900.0, detail="2 webhooks are late")
-    await endpoint()
-
-    async def match(findings: Sequence[Finding]) -> int:
-        async with database.transaction() as session:
-            await alerts.fire(session, kind="oversell", subject="sku:MUG", detail={}, now=NOON)
-            return await alerts.match_health(session, findings, NOON)
-
-    assert [await match([late, silent]), await match([silent, late])] == [2, 0]
-    assert [await match([late]), await match([])] == [1, 1]
-    seen = [(event, data["kind"], data["subject"]) for event, data in await told(database)]
-    assert seen == [
-        ("alert.fired", "oversell", "sku:MUG"),
-        ("alert.fired", "health.channel_silent", "channel:shop-1"),
-        ("alert.fired", "health.deliveries_late", "house"),
-        ("alert.closed", "health.channel_silent", "channel:shop-1"),
-        ("alert.closed", "health.deliveries_late", "house"),
-    ]
 
 
 async def test_a_hundred_skus_in_one_evaluation(

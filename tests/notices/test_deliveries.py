@@ -1,62 +1,20 @@
-"""The queue of webhooks: who gets a message, what a newer number replaces, what is sent again."""
+"""The queue of webhooks: who gets a message, and what a newer number replaces."""
 
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
 from inventory import deliveries, dispatch
 from inventory.db import Database
-from inventory.endpoints import ENDPOINTS_MAX, add_endpoint, secret_of
-from inventory.errors import BadInput, NotFound, WrongState
+from inventory.errors import BadInput
 from inventory.models import Delivery, WebhookEndpoint
-from inventory.outbound import Answer
-from inventory.security import Vault
 from tests.factories import NOON
 from tests.notices.conftest import Endpoint
-
-OK = Answer(status=204)
-DOWN = Answer(status=503, failure="status_503")
-
-
-async def queue(database: Database, event: str = "alert.fired", **body: Any) -> int:
-    async with database.transaction() as session:
-        return await deliveries.enqueue(session, event, body, NOON)
-
-
-async def number(
-    database: Database, quantity: int, revision: int, *, sku: str = "A", now: datetime = NOON
-) -> int:
-    async with database.transaction() as session:
-        return await deliveries.enqueue_quantity(
-            session,
-            channel="own",
-            channel_sku=sku,
-            quantity=quantity,
-            revision=revision,
-            now=now,
-        )
-
-
-async def claim(database: Database, now: datetime = NOON) -> list[dispatch.Due]:
-    async with database.transaction() as session:
-        return await dispatch.due(session, now, 20)
-
-
-async def end(
-    database: Database, due: dispatch.Due, answer: Answer, now: datetime = NOON
-) -> dispatch.Verdict:
-    async with database.transaction() as session:
-        return await dispatch.record(session, due, answer, now, chance=lambda: 0.0)
-
-
-async def rows(database: Database) -> list[Delivery]:
-    async with database.transaction() as session:
-        return list(await session.scalars(select(Delivery).order_by(Delivery.id)))
+from tests.notices.steps import DOWN, OK, claim, end, number, queue, rows
 
 
 async def test_one_message_with_one_id_for_each_endpoint_that_wants_it(
@@ -234,102 +192,3 @@ async def test_new_number_for_a_dead_endpoint_waits_a_minute_at_most(
 
 def test_number_that_replaces_another_still_has_its_75_hours() -> None:
     assert sum(dispatch.WAITS[deliveries.REPLACED_ATTEMPTS_MAX :]) >= 75 * 3600
-
-
-@pytest.mark.parametrize("state", ["parked", "delivered"])
-async def test_ended_message_is_sent_again_under_its_id(
-    database: Database, endpoint: Endpoint, state: str
-) -> None:
-    await endpoint()
-    await queue(database)
-    async with database.transaction() as session:
-        await session.execute(update(Delivery).values(state=state, attempts=13))
-    [before] = await rows(database)
-    later = NOON + timedelta(hours=1)
-
-    async with database.transaction() as session:
-        await deliveries.replay(session, before.id, later)
-
-    [due] = await claim(database, later)
-    assert (due.message_id, due.attempts) == (before.message_id, 1)
-
-
-async def test_waiting_message_is_tried_at_once_when_a_person_says_so(
-    database: Database, endpoint: Endpoint
-) -> None:
-    await endpoint()
-    await queue(database)
-    async with database.transaction() as session:
-        await session.execute(
-            update(Delivery).values(attempts=4, due_at=NOON + timedelta(hours=10))
-        )
-        [row] = await session.scalars(select(Delivery))
-        await deliveries.replay(session, row.id, NOON)
-
-    [due] = await claim(database)
-    assert due.attempts == 5
-
-
-async def test_what_cannot_be_sent_again_says_why(database: Database, endpoint: Endpoint) -> None:
-    await endpoint()
-    await number(database, 5, 1)
-    [due] = await claim(database)
-    await end(database, due, OK)
-    await number(database, 4, 2)
-    before = [(row.id, row.state, row.body) for row in await rows(database)]
-
-    async with database.transaction() as session:
-        with pytest.raises(NotFound):
-            await deliveries.replay(session, 999, NOON)
-        with pytest.raises(WrongState, match="newer number"):
-            await deliveries.replay(session, due.id, NOON)
-        await session.execute(update(WebhookEndpoint).values(active=False))
-        with pytest.raises(WrongState, match="disabled"):
-            await deliveries.replay(session, before[1][0], NOON)
-
-    assert [(row.id, row.state, row.body) for row in await rows(database)] == before
-
-
-async def test_ended_messages_are_kept_thirty_days(database: Database, endpoint: Endpoint) -> None:
-    await endpoint()
-    for state, days in (("delivered", 29), ("parked", 31), ("delivered", 31), ("pending", 31)):
-        await queue(database)
-        async with database.transaction() as session:
-            newest = select(func.max(Delivery.id)).scalar_subquery()
-            await session.execute(
-                update(Delivery)
-                .where(Delivery.id == newest)
-                .values(state=state, created_at=NOON - timedelta(days=days))
-                .execution_options(synchronize_session=False)
-            )
-
-    async with database.transaction() as session:
-        assert await deliveries.tidy(session, NOON) == 2
-    assert [row.state for row in await rows(database)] == ["delivered", "pending"]
-
-
-async def test_secret_is_shown_once_and_stored_sealed(
-    database: Database, endpoint: Endpoint, vault: Vault
-) -> None:
-    (first, secret), (_, other) = await endpoint(), await endpoint()
-
-    assert secret.startswith("whsec_")
-    assert secret != other
-    assert secret[6:].encode() not in first.secret
-    assert secret_of(vault, first.secret) == secret
-
-
-async def test_endpoints_have_limits(database: Database, vault: Vault) -> None:
-    async with database.transaction() as session:
-        session.add_all(
-            [WebhookEndpoint(url="https://a.example/", secret=b"") for _ in range(ENDPOINTS_MAX)]
-        )
-        await session.flush()
-        for url, events in (
-            ("https://b.example/", ()),
-            ("https://10.0.0.1/", ()),
-            ("https://b.example/", ["a.b"] * 51),
-        ):
-            with pytest.raises(BadInput):
-                await add_endpoint(session, vault, url=url, events=events, networks=[])
-        assert await session.scalar(select(func.count(WebhookEndpoint.id))) == ENDPOINTS_MAX

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,28 +14,11 @@ from inventory.db import Database
 from inventory.models import Alert, Delivery, WebhookEndpoint
 from inventory.outbound import Outbound
 from tests.conftest import HandClock
-from tests.notices.conftest import LOOPBACK, Endpoint
+from tests.notices.conftest import Endpoint
 from tests.notices.receiver import Receiver
+from tests.notices.steps import log, put
 from workers import notify
 from workers.runtime import Runtime
-
-DEAD_PORT_URL = "http://127.0.0.1:1/hook"
-
-
-async def put(database: Database, clock: HandClock, count: int = 1) -> None:
-    for number in range(count):
-        async with database.transaction() as session:
-            await deliveries.enqueue(session, "alert.fired", {"n": number}, clock.now())
-
-
-async def log(database: Database) -> list[tuple[int, str, int, int | None, str | None]]:
-    """(endpoint, state, attempts, last status, last failure) of every delivery."""
-    async with database.transaction() as session:
-        rows = await session.scalars(select(Delivery).order_by(Delivery.id))
-        return [
-            (row.endpoint_id, row.state, row.attempts, row.last_status, row.last_failure)
-            for row in rows
-        ]
 
 
 async def test_message_is_signed_so_that_the_receiver_can_verify_it(
@@ -266,152 +247,6 @@ async def test_worker_reaches_only_the_networks_of_its_settings(
         (here.id, "delivered", 1, 204, None),
         (elsewhere.id, "pending", 1, None, "address_refused"),
     ]
-
-
-@pytest.fixture
-async def patient(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Outbound]:
-    """A way out, and a run, that outlast these tests on a slow machine: only blocking ends them."""
-    monkeypatch.setattr(notify, "CLAIM_SECONDS", 60.0)
-    outbound = Outbound(LOOPBACK, total_seconds=60.0)
-    yield outbound
-    await outbound.aclose()
-
-
-async def test_dead_endpoint_does_not_block_the_living(
-    runtime: Runtime,
-    database: Database,
-    clock: HandClock,
-    patient: Outbound,
-    receiver: Receiver,
-    endpoint: Endpoint,
-) -> None:
-    """Thirty messages reach the living one, the last ten queued meanwhile, while the dead holds."""
-    async with Receiver(hold=asyncio.Event()) as dead:
-        await endpoint(dead.url)
-        await endpoint(receiver.url)
-        await put(database, clock, 20)
-        work = asyncio.create_task(notify.work(runtime, outbound=patient))
-        async with asyncio.timeout(50):
-            await receiver.got(20)
-            # By now the run has nothing left to do but to wait for the dead one.
-            await asyncio.sleep(2 * notify.LOOK_SECONDS)
-            await put(database, clock, 10)
-            await receiver.got(30)
-
-        assert not work.done()
-        assert (len(dead.requests), dead.at_once_most) == (2, 2)
-        assert receiver.at_once_most <= 2
-        work.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await work
-
-
-async def test_many_dead_endpoints_leave_room_for_the_living(
-    runtime: Runtime,
-    database: Database,
-    clock: HandClock,
-    patient: Outbound,
-    receiver: Receiver,
-    endpoint: Endpoint,
-) -> None:
-    """Thirty dead ones that wait longer than the living: more than there are slots."""
-    async with Receiver(hold=asyncio.Event()) as dead:
-        for _ in range(30):
-            await endpoint(dead.url)
-        async with database.transaction() as session:
-            await session.execute(update(WebhookEndpoint).values(failing_since=clock.now()))
-        await put(database, clock)
-        clock.moment += timedelta(seconds=1)
-        await endpoint(receiver.url, events=("stock.low",))
-        async with database.transaction() as session:
-            await deliveries.enqueue(session, "stock.low", {}, clock.now())
-        work = asyncio.create_task(notify.work(runtime, outbound=patient))
-        async with asyncio.timeout(50):
-            await receiver.got(1)
-            await dead.got(notify.FAILING_AT_ONCE)
-            async with database.transaction() as session:
-                await deliveries.enqueue(session, "stock.low", {}, clock.now())
-            await receiver.got(2)
-
-        assert dead.at_once_most == notify.FAILING_AT_ONCE
-        work.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await work
-
-
-async def test_secret_that_cannot_be_opened_stops_only_its_own_endpoint(
-    runtime: Runtime,
-    database: Database,
-    clock: HandClock,
-    outbound: Outbound,
-    receiver: Receiver,
-    endpoint: Endpoint,
-) -> None:
-    locked, _ = await endpoint(receiver.url)
-    open_, _ = await endpoint(receiver.url)
-    async with database.transaction() as session:
-        await session.execute(
-            update(WebhookEndpoint).where(WebhookEndpoint.id == locked.id).values(secret=b"other")
-        )
-    await put(database, clock)
-    await notify.work(runtime, outbound=outbound)
-
-    assert await log(database) == [
-        (locked.id, "pending", 1, None, "secret_unreadable"),
-        (open_.id, "delivered", 1, 204, None),
-    ]
-    assert len(receiver.requests) == 1
-
-
-async def test_closed_port_and_silence_are_retried(
-    runtime: Runtime, database: Database, clock: HandClock, endpoint: Endpoint
-) -> None:
-    async with Receiver(hold=asyncio.Event()) as silent:
-        closed, _ = await endpoint(DEAD_PORT_URL)
-        quiet, _ = await endpoint(silent.url)
-        await put(database, clock)
-        outbound = Outbound(runtime.settings.webhook_networks, total_seconds=1.0)
-        await notify.work(runtime, outbound=outbound)
-
-        assert await log(database) == [
-            (closed.id, "pending", 1, None, "no_connection"),
-            (quiet.id, "pending", 1, None, "timeout"),
-        ]
-
-
-async def test_one_run_claims_at_a_time(
-    runtime: Runtime,
-    database: Database,
-    clock: HandClock,
-    outbound: Outbound,
-    receiver: Receiver,
-    endpoint: Endpoint,
-) -> None:
-    await endpoint(receiver.url)
-    await put(database, clock, 6)
-
-    done = await asyncio.gather(*(notify.work(runtime, outbound=outbound) for _ in range(5)))
-
-    assert sorted(done) == [0, 0, 0, 0, 6]
-    ids = [request.headers["webhook-id"] for request in receiver.requests]
-    assert len(ids) == len(set(ids)) == 6
-
-
-async def test_run_leaves_all_to_the_one_that_claims_already(
-    runtime: Runtime,
-    database: Database,
-    clock: HandClock,
-    outbound: Outbound,
-    receiver: Receiver,
-    endpoint: Endpoint,
-) -> None:
-    await endpoint(receiver.url)
-    await put(database, clock)
-
-    async with runtime.lease("notify", seconds=5):
-        assert await notify.work(runtime, outbound=outbound) == 0
-    assert receiver.connections == 0
-    assert await notify.work(runtime, outbound=outbound) == 1
 
 
 async def test_newest_number_reaches_the_store(

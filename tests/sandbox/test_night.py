@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -174,3 +177,21 @@ async def test_credentials_name_each_marketplaces_address(control: httpx.AsyncCl
     assert given["rakuten"]["base_url"] == "http://sandbox/rakuten"
     assert given["yahoo"]["settings"]["auth_base_url"] == "http://sandbox/yahoo"
     assert set(given["rakuten"]["credentials"]) == {"service_secret", "license_key"}
+
+
+def test_the_process_says_where_it_serves_and_ends_when_told() -> None:
+    command = [sys.executable, "-m", "channels.sandbox", "--seed", "7"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        ready = process.stdout.readline().decode()
+        assert ready.startswith("sandbox ready http://127.0.0.1:")
+        url = ready.removeprefix("sandbox ready ").strip()
+        broken = {"timeout_after_apply": True}
+        assert httpx.put(f"{url}/_sandbox/rakuten/faults", json=broken).status_code == 200
+        assert httpx.get(f"{url}/_sandbox/books").json()["seed"] == 7
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(f"{url}/rakuten/es/2.0/inventories/manage-numbers/tee/variants/m")
+        process.terminate()
+        assert process.wait(timeout=10) in {0, -signal.SIGTERM}
+        assert process.stderr.read() == b""

@@ -1,0 +1,1 @@
+"""Stories of a listing's number."""

@@ -1,0 +1,1 @@
+"""Workers against real sandbox marketplaces, PostgreSQL and Valkey."""
