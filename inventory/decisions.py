@@ -158,15 +158,19 @@ def _transfer(page: Page, fact: f.StockTransferred) -> tuple[Outcome, list[Movem
 def _sale(page: Page, fact: f.SaleReceived) -> tuple[Outcome, list[Movement]]:
     for line in fact.lines:
         page.sku(line.sku)
-    movements = []
+    movements: list[Movement] = []
+    outcome = Outcome(status=Status.RECORDED)
     if fact.reservation_ref is not None:
-        movements = _end_hold(page, fact.channel_id, fact.reservation_ref)
+        try:
+            movements = _end_hold(page, fact.channel_id, fact.reservation_ref)
+        except Refusal as refusal:  # the sale has happened all the same (L3)
+            outcome = Outcome(status=Status.RECORDED, code=refusal.code, detail=str(refusal))
     order = page.order(fact.channel_id, fact.order_ref)
     orders.take_sale(order, fact, dict(page.sku_ids))
     taken = page.settle(order)
     for movement in taken:  # the hold's entries have the same lines, kinds differ
         movement.line += len(movements)
-    return Outcome(status=Status.RECORDED), [*movements, *taken]
+    return outcome, [*movements, *taken]
 
 
 def _reserve(page: Page, fact: f.ReservationAsked) -> tuple[Outcome, list[Movement]]:

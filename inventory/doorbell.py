@@ -23,6 +23,7 @@ QUEUE_OF = {
     "sweep": INTAKE,
     "tidy": INTAKE,
     "watch": INTAKE,
+    "check": INTAKE,
 }
 
 

@@ -10,8 +10,9 @@ from msgspec import Meta, Struct
 from inventory.facts import QUANTITY_MAX
 from inventory.vocabulary import OrderSeen, Party
 
-Ref = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]([ -~]*[!-~])?$")]
+Ref = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[!-~]([ -~]*[!-~])?\Z")]
 Units = Annotated[int, Meta(ge=1, le=QUANTITY_MAX)]
+Moment = Annotated[datetime, Meta(tz=True)]
 Yen = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 LINES_MAX = 200
 
@@ -38,8 +39,8 @@ class SaleTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     event_id: Ref
     order_ref: Ref
     lines: Annotated[tuple[ToldLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
-    occurred_at: datetime | None = None
-    ship_by: datetime | None = None
+    occurred_at: Moment | None = None
+    ship_by: Moment | None = None
     reservation_ref: Ref | None = None
 
 
@@ -50,7 +51,7 @@ class CancellationTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     by: Party = Party.BUYER
     lines: Annotated[tuple[ToldUnits, ...], Meta(max_length=LINES_MAX)] = ()
     reason: Annotated[str, Meta(max_length=200)] | None = None
-    occurred_at: datetime | None = None
+    occurred_at: Moment | None = None
 
 
 class ShipmentTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,7 +59,7 @@ class ShipmentTold(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     event_id: Ref
     lines: Annotated[tuple[ToldUnits, ...], Meta(max_length=LINES_MAX)] = ()
-    occurred_at: datetime | None = None
+    occurred_at: Moment | None = None
 
 
 EVENT_KINDS = {

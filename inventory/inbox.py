@@ -155,7 +155,8 @@ class Inbox:
         parked: Parked | None,
         outcome: Outcome | None,
     ) -> None:
-        if parked is None and outcome is not None and outcome.status == Status.REFUSED:
+        refused = outcome is not None and outcome.status in {Status.REFUSED, Status.CONFLICT}
+        if parked is None and outcome is not None and refused:
             parked = Parked(code=outcome.code, detail=outcome.detail)
         done = {
             "state": "parked" if parked else "handled",

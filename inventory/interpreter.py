@@ -99,7 +99,7 @@ async def _sale(
     )
     return None, SaleReceived(
         channel_id=event.channel_id,
-        fact_ref=event.event_id,
+        fact_ref=f"{event.kind}:{event.event_id}",
         occurred_at=told.occurred_at or event.received_at,
         order_ref=told.order_ref,
         lines=lines,
@@ -114,14 +114,14 @@ def _ended(event: InboundEvent, told: CancellationTold | ShipmentTold) -> Fact:
     if isinstance(told, ShipmentTold):
         return ShipmentSeen(
             channel_id=event.channel_id,
-            fact_ref=event.event_id,
+            fact_ref=f"{event.kind}:{event.event_id}",
             occurred_at=occurred_at,
             order_ref=event.subject,
             lines=units,
         )
     return CancellationReceived(
         channel_id=event.channel_id,
-        fact_ref=event.event_id,
+        fact_ref=f"{event.kind}:{event.event_id}",
         occurred_at=occurred_at,
         order_ref=event.subject,
         by=told.by,

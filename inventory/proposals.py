@@ -216,29 +216,9 @@ async def propose(session: AsyncSession, oversell_id: int, order: Candidate, now
     """
     channel = await session.get_one(Channel, order.channel_id)
     at_once = channel.desk_policy == "auto" and not order.buyer_asked
-    values = {
-        "oversell_id": oversell_id,
-        "state": "approved" if at_once else "proposed",
-        "reason": Reason.OUT_OF_STOCK.value,
-        "reason_code": order.rule.reason_code,
-        "decided_by": POLICY if at_once else None,
-        "due_at": now if at_once else None,
-        "proposed_at": now,
-        "failure": None,
-    }
-    given_up = insert(Cancellation).values(
-        channel_id=order.channel_id, order_id=order.order_id, **values
-    )
-    added = await session.scalar(
-        given_up.on_conflict_do_update(
-            index_elements=["order_id"],
-            set_=values,
-            where=(Cancellation.state == "refused") & (Cancellation.decided_by == DESK),
-        ).returning(Cancellation.id)
-    )
-    if added is None:
+    row = await _insert(session, oversell_id, order, at_once=at_once, now=now)
+    if row is None:
         return False
-    row = await session.get_one(Cancellation, added, populate_existing=True)
     await standings.foresee(session, row, now)
     detail = {
         "cancellation": row.id,
@@ -263,3 +243,32 @@ async def propose(session: AsyncSession, oversell_id: int, order: Candidate, now
         why = "the buyer has asked to cancel" if order.buyer_asked else "a person must decide"
         await casework.call_person(session, PROPOSED_ALERT, row, why, now)
     return True
+
+
+async def _insert(
+    session: AsyncSession, oversell_id: int, order: Candidate, *, at_once: bool, now: datetime
+) -> Cancellation | None:
+    """The new cancellation, or one that the desk withdrew before; None where another one stands."""
+    values = {
+        "oversell_id": oversell_id,
+        "state": "approved" if at_once else "proposed",
+        "reason": Reason.OUT_OF_STOCK.value,
+        "reason_code": order.rule.reason_code,
+        "decided_by": POLICY if at_once else None,
+        "due_at": now if at_once else None,
+        "proposed_at": now,
+        "failure": None,
+    }
+    added = await session.scalar(
+        insert(Cancellation)
+        .values(channel_id=order.channel_id, order_id=order.order_id, **values)
+        .on_conflict_do_update(
+            index_elements=["order_id"],
+            set_=values,
+            where=(Cancellation.state == "refused") & (Cancellation.decided_by == DESK),
+        )
+        .returning(Cancellation.id)
+    )
+    if added is None:
+        return None
+    return await session.get_one(Cancellation, added, populate_existing=True)

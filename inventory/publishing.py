@@ -176,6 +176,7 @@ async def finish(
         if outcome is None:
             row.status, row.code = "unsent", failure or ""
             listing.not_before = now + timedelta(seconds=wait_seconds)
+            listing.failure = f"not sent: {failure}" if failure else listing.failure
         else:
             row.status, row.code = outcome.status.value, outcome.code
             _apply(listing, row, outcome, push.sent_at, now, relative=kind in RELATIVE_KINDS)
@@ -206,12 +207,13 @@ def _apply(
     *,
     relative: bool,
 ) -> None:
+    if outcome.status is not PushStatus.ACCEPTED:
+        listing.failure = f"{outcome.code} {outcome.detail}".strip()[:500]
     if outcome.status is PushStatus.UNKNOWN:
         _forget(listing, now)
         return
     if outcome.status is PushStatus.REFUSED:
         listing.failures += 1
-        listing.failure = f"{outcome.code} {outcome.detail}".strip()[:500]
         wait = min(2**listing.failures, BACKOFF_SECONDS_MAX)
         listing.not_before = now + timedelta(seconds=wait)
         return

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from inventory.db import Database
 from inventory.errors import NotFound, WrongState
-from inventory.facts import StockReceived
+from inventory.facts import ReservationAsked, SaleLine, StockReceived
 from inventory.inbox import Inbox
 from inventory.ledger import Ledger
 from inventory.models import Channel, InboundEvent, SalesOrder, StockLevel, StockMovement
@@ -214,7 +214,8 @@ async def test_ten_deliveries_of_one_event_at_once_are_one_event(
         ("sale", {"event_id": "e-1"}, "malformed"),
         ("sale", SALE | {"lines": SALE["lines"] * 2}, "malformed"),
         ("sale", SALE | {"lines": [SALE["lines"][0] | {"quantity": -3}]}, "malformed"),
-        ("sale", SALE | {"reservation_ref": "never"}, "unknown_reservation"),
+        ("sale", SALE | {"occurred_at": "2026-11-21T12:00:00"}, "malformed"),
+        ("sale", SALE | {"order_ref": "o-1\n"}, "malformed"),
         ("order", {"order_ref": "o-1"}, "malformed"),
         ("letter", {}, "unknown_kind"),
     ],
@@ -233,6 +234,34 @@ async def test_what_cannot_be_handled_is_parked_and_changes_nothing(
     await inbox.handle()
     assert await states(database) == [("parked", code), ("handled", "")]
     assert await level(database) == (10, 3)
+
+
+async def test_a_sale_with_an_unknown_reservation_is_a_sale_all_the_same(
+    database: Database, inbox: Inbox, rakuten: Channel
+) -> None:
+    told = SALE | {"reservation_ref": "never"}
+    received = await inbox.receive(
+        rakuten.id, event_id="e-1", kind="sale", subject="o-1", body=told
+    )
+    await inbox.handle()
+    event = await inbox.look(received.id)
+    assert event.state == "handled"
+    assert event.outcome is not None
+    assert event.outcome["code"] == "unknown_reservation"
+    assert await level(database) == (10, 3)
+
+
+async def test_a_reservation_may_be_named_as_an_event_is(
+    database: Database, inbox: Inbox, ledger: Ledger, rakuten: Channel
+) -> None:
+    held = (SaleLine(line_ref="1", sku="MUG", quantity=1),)
+    await ledger.apply(
+        [ReservationAsked(channel_id=rakuten.id, fact_ref="e-1", occurred_at=NOON, lines=held)]
+    )
+    await inbox.receive(rakuten.id, event_id="e-1", kind="sale", subject="o-1", body=SALE)
+    await inbox.handle()
+    assert await states(database) == [("handled", "")]
+    assert await level(database) == (10, 4)
 
 
 async def test_an_order_that_could_not_be_read_is_kept_once(

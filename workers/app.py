@@ -28,6 +28,7 @@ app.conf.task_routes = {name: {"queue": queue} for name, queue in QUEUE_OF.items
 app.conf.beat_schedule = {
     "sweep": {"task": "sweep", "schedule": 1.0, "options": {"expires": 1.0}},
     "watch": {"task": "watch", "schedule": 10.0, "options": {"expires": 10.0}},
+    "check": {"task": "check", "schedule": 900.0, "options": {"expires": 900.0}},
     "tidy": {"task": "tidy", "schedule": 3600.0, "options": {"expires": 3600.0}},
 }
 log = structlog.get_logger()
@@ -78,6 +79,7 @@ _task("desk", desk.work)
 _task("notify", notify.work)
 _task("sweep", sweep.work)
 _task("tidy", sweep.tidy)
+_task("check", sweep.check)
 _task("watch", sweep.watch)
 
 

@@ -107,20 +107,7 @@ async def _serve(house: House, channel_id: int, ends: float) -> int:
         except ChannelError as error:
             _warn("adapter_missing", channel_id, error)
             return 0
-        desk = _Desk(house, adapter, channel_id)
-        done = 0
-        async with house.database.sessions() as session:
-            ended = await endings.ended(session, channel_id)
-        for cancellation_id in ended:
-            done += await desk.settle(cancellation_id)
-        for state, handle in (("submitted", desk.read_back), ("approved", desk.submit)):
-            async with house.database.sessions() as session:
-                due = await cancellations.due(session, channel_id, state, house.clock.now())
-            for cancellation_id in due:
-                if desk.tired or asyncio.get_running_loop().time() > ends:
-                    return done
-                done += await handle(cancellation_id)
-        return done
+        return await _Desk(house, adapter, channel_id).serve(ends)
 
 
 class _Desk:
@@ -131,6 +118,21 @@ class _Desk:
         self._adapter = adapter
         self._channel_id = channel_id
         self.tired = False
+
+    async def serve(self, ends: float) -> int:
+        """Work through what is due, nothing new after `ends` (the loop's time)."""
+        async with self._house.database.sessions() as session:
+            ended = await endings.ended(session, self._channel_id)
+        done = sum([await self.settle(each) for each in ended])
+        for state, handle in (("submitted", self.read_back), ("approved", self.submit)):
+            async with self._house.database.sessions() as session:
+                now = self._house.clock.now()
+                due = await cancellations.due(session, self._channel_id, state, now)
+            for cancellation_id in due:
+                if self.tired or asyncio.get_running_loop().time() > ends:
+                    return done
+                done += await handle(cancellation_id)
+        return done
 
     async def settle(self, cancellation_id: int) -> bool:
         """Settle a cancellation whose order has ended, its closed listings first."""

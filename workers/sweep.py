@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, exists, or_, select, text
+from sqlalchemy import ColumnElement, and_, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import alerts, deliveries, health
+from inventory import alerts, deliveries, health, reports
 from inventory.availability import Lane
 from inventory.models import (
     Cancellation,
@@ -38,32 +38,7 @@ async def work(runtime: Runtime) -> int:
     rings: list[tuple[str, tuple[object, ...]]] = []
     async with runtime.database.sessions() as session:
         rings += [("pull", (channel_id,)) for channel_id in await _pulls(session, now)]
-        waits = {
-            "process": exists().where(
-                InboundEvent.state == "new",
-                InboundEvent.received_at < now - timedelta(seconds=UNHANDLED_SECONDS),
-            ),
-            "refresh": or_(
-                exists(select(StaleSku.sku_id)), exists().where(Listing.reassess_at <= now)
-            ),
-            "desk": or_(
-                exists().where(Oversell.state == "open"),
-                exists().where(Cancellation.state.in_(("approved", "submitted"))),
-                exists().where(
-                    SalesOrder.cancelled.is_(True),
-                    SalesOrder.reservation.is_(False),
-                    ~exists().where(Cancellation.order_id == SalesOrder.id),
-                ),
-            ),
-            "notify": exists().where(
-                Delivery.state == "pending",
-                Delivery.due_at <= now,
-                or_(Delivery.leased_until.is_(None), Delivery.leased_until <= now),
-                WebhookEndpoint.id == Delivery.endpoint_id,
-                WebhookEndpoint.active.is_(True),
-            ),
-        }
-        for task, waiting in waits.items():
+        for task, waiting in _waits(now).items():
             if await session.scalar(select(waiting)):
                 rings.append((task, ()))
         rings += await push.waiting(session, now)
@@ -71,6 +46,35 @@ async def work(runtime: Runtime) -> int:
         runtime.ring(task, *arguments)
     await push.settle_lost(runtime)
     return len(rings)
+
+
+def _waits(now: datetime) -> dict[str, ColumnElement[bool]]:
+    """Task → whether anything waits for it."""
+    unclassified = ~exists().where(
+        Cancellation.order_id == SalesOrder.id,
+        Cancellation.state.in_(("confirmed", "observed")),
+    )
+    return {
+        "process": exists().where(
+            InboundEvent.state == "new",
+            InboundEvent.received_at < now - timedelta(seconds=UNHANDLED_SECONDS),
+        ),
+        "refresh": or_(exists(select(StaleSku.sku_id)), exists().where(Listing.reassess_at <= now)),
+        "desk": or_(
+            exists().where(Oversell.state == "open"),
+            exists().where(Cancellation.state.in_(("approved", "submitted"))),
+            exists().where(
+                SalesOrder.cancelled.is_(True), SalesOrder.reservation.is_(False), unclassified
+            ),
+        ),
+        "notify": exists().where(
+            Delivery.state == "pending",
+            Delivery.due_at <= now,
+            or_(Delivery.leased_until.is_(None), Delivery.leased_until <= now),
+            WebhookEndpoint.id == Delivery.endpoint_id,
+            WebhookEndpoint.active.is_(True),
+        ),
+    }
 
 
 async def _pulls(session: AsyncSession, now: datetime) -> list[int]:
@@ -110,6 +114,13 @@ async def tidy(runtime: Runtime) -> int:
                 {"months": months},
             )
         return await deliveries.tidy(session, runtime.clock.now())
+
+
+async def check(runtime: Runtime) -> int:
+    """Recompute every balance from its movements; health tells what was found."""
+    async with runtime.database.transaction() as session:
+        found = await reports.check_ledger(session, runtime.clock.now())
+    return len(found.unbalanced)
 
 
 async def watch(runtime: Runtime) -> int:

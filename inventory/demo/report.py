@@ -168,9 +168,13 @@ def _metric(row: Mapping[str, Any]) -> str:
         return f"reason {row['reason_code']}, no penalty recorded"
     limit = "" if after["limit"] is None else f", limit {after['limit']}"
     return (
-        f"reason {row['reason_code']}; {after['name']} {before['value']} → {after['value']}"
-        f" {after['unit']}{limit} (as of {after['as_of']})"
+        f"reason {row['reason_code']}; {after['name']} {_short(before['value'])} →"
+        f" {_short(after['value'])} {after['unit']}{limit} (as of {after['as_of']})"
     )
+
+
+def _short(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def _verdict(report: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ async def test_case_tells_its_story(admin: httpx.AsyncClient, case: None) -> Non
         "state": "open",
         "shortage": 2,
         "shortage_max": 2,
-        "cause": "e-1",
+        "cause": "sale:e-1",
         "opened_at": NOON,
         "closed_at": None,
     }

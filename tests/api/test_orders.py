@@ -100,7 +100,7 @@ async def test_order_below_zero_is_recorded_and_opens_a_case(
         "MUG",
         "open",
         2,
-        "e-1",
+        "sale:e-1",
     )
 
 

@@ -253,3 +253,12 @@ async def floor(
         floor.malls[channel.code] = Mall(Kind(channel.kind), clock)
         floor.ids[channel.code] = channel.id
     return floor
+
+
+@pytest.fixture
+async def rakuten(floor: Floor) -> Mall:
+    """One mug too many is sold: o-2 at Rakuten is the newest, o-1 at Yahoo! the one before."""
+    await floor.receive("MUG", 1)
+    await floor.sell("yahoo", "o-1")
+    await floor.sell("rakuten", "o-2")
+    return floor.malls["rakuten"]

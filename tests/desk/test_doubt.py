@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from channels.base import (
@@ -16,18 +14,8 @@ from channels.base import (
     Throttled,
 )
 from inventory import submissions
-from inventory.vocabulary import OrderLine, Party
 from tests.desk.conftest import Floor
 from tests.desk.mall import Mall
-
-
-@pytest.fixture
-async def rakuten(floor: Floor) -> Mall:
-    """One mug too many is sold: o-2 at Rakuten is the newest, o-1 at Yahoo! the one before."""
-    await floor.receive("MUG", 1)
-    await floor.sell("yahoo", "o-1")
-    await floor.sell("rakuten", "o-2")
-    return floor.malls["rakuten"]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +40,17 @@ async def test_what_was_not_sent_is_sent_later(
     assert len(rakuten.calls) == 2
     assert await floor.states() == {"o-2": "confirmed"}
     assert (await floor.cancellation("o-2")).failure is None
+
+
+async def test_a_worker_with_an_old_list_does_not_send_too_early(
+    floor: Floor, rakuten: Mall
+) -> None:
+    rakuten.script = [(Throttled("429", seconds=7), False)]
+    await floor.work()
+    row = await floor.cancellation("o-2")
+
+    async with floor.database.transaction() as session:
+        assert await submissions.begin_submission(session, row.id, floor.clock.now()) is None
 
 
 async def test_a_throttled_channel_is_left_alone_in_that_round(floor: Floor, rakuten: Mall) -> None:
@@ -259,101 +258,3 @@ async def test_an_order_that_is_locked_meanwhile_needs_a_person(
     await floor.work()
 
     assert (await floor.cancellation("o-2")).failure == "the order is locked and not cancelled"
-
-
-async def test_the_buyer_cancels_while_ours_is_on_its_way(floor: Floor, rakuten: Mall) -> None:
-    rakuten.script = [(OutcomeUnknown("no answer"), False)]
-    await floor.work()
-    floor.later(16)
-    rakuten.end("o-2", Party.BUYER, "1")
-
-    await floor.work()
-
-    row = await floor.cancellation("o-2")
-    assert (row.state, row.reason) == ("observed", "buyer_self")
-    assert [entry.weighs for entry in await floor.entries()] == [False]
-    assert await floor.steps() == [
-        *("detected", "chosen", "shipping_hold", "approved", "outcome_unknown"),
-        *("ended_by_others", "closed"),
-    ]
-
-
-async def test_a_late_effect_of_an_earlier_attempt_is_ours(floor: Floor, rakuten: Mall) -> None:
-    rakuten.script = [(OutcomeUnknown("no answer"), False), (Throttled("429", seconds=60), False)]
-    await floor.work()
-    floor.later(121)
-    await floor.work()
-    assert await floor.states() == {"o-2": "approved"}
-
-    floor.later(1)
-    await floor.pull("rakuten", rakuten.end("o-2", Party.SELLER, "8"))
-    await floor.work()
-
-    assert await floor.states() == {"o-2": "confirmed"}
-    assert len(await floor.entries()) == 1
-
-
-async def test_the_shop_cancels_by_hand_what_the_channel_refused_us(
-    floor: Floor, rakuten: Mall
-) -> None:
-    rakuten.script = [(Rejected("no"), False)]
-    await floor.work()
-    floor.later(3)
-
-    await floor.pull("rakuten", rakuten.end("o-2", Party.SELLER, "8"))
-    await floor.work()
-
-    row = await floor.cancellation("o-2")
-    assert (row.state, row.reason, row.reason_code) == ("observed", "shop_out_of_stock", "8")
-    assert "cancellation_failed" not in await floor.alerts()
-
-
-async def test_the_order_ships_while_ours_is_on_its_way(floor: Floor, rakuten: Mall) -> None:
-    rakuten.script = [(OutcomeUnknown("no answer"), False)]
-    await floor.work()
-    floor.later(16)
-    shipped = OrderLine(line_ref="1", channel_sku="MUG", quantity=1, shipped=1)
-    rakuten.change("o-2", lines=(shipped,), cancellable=False)
-
-    await floor.work()
-
-    states = await floor.states()
-    assert states["o-2"] == "failed"
-    assert (await floor.cancellation("o-2")).failure == "the order was shipped meanwhile"
-    assert await floor.stock() == (0, 1)
-    assert states["o-1"] == "approved"
-
-
-async def test_a_channel_that_cancels_what_was_shipped_calls_a_person(
-    floor: Floor, rakuten: Mall
-) -> None:
-    rakuten.script = [(OutcomeUnknown("no answer"), False)]
-    await floor.work()
-    floor.later(16)
-    shipped = OrderLine(line_ref="1", channel_sku="MUG", quantity=1, shipped=1)
-    rakuten.change("o-2", lines=(shipped,), cancellable=False)
-    rakuten.end("o-2", Party.SELLER, "8")
-
-    await floor.work()
-
-    assert (await floor.states())["o-2"] == "confirmed"
-    assert "cancelled_and_shipped" in await floor.alerts()
-
-
-async def test_a_silent_channel_does_not_keep_the_others_waiting(
-    floor: Floor, rakuten: Mall
-) -> None:
-    await floor.receive("TEE", 1)
-    await floor.sell("amazon", "o-3", {"TEE": 2})
-    rakuten.answers.clear()
-
-    round_ = asyncio.create_task(floor.work())
-    async with asyncio.timeout(10):
-        await floor.malls["amazon"].called.wait()
-        await rakuten.called.wait()
-    await floor.work()  # another worker's round meanwhile
-    rakuten.answers.set()
-    await round_
-
-    assert len(rakuten.calls) == 1
-    assert await floor.states() == {"o-2": "submitted", "o-3": "submitted"}

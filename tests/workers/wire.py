@@ -68,7 +68,7 @@ class Wire:
     """Passes requests on to the sandbox, one connection after another, unless a trap is set."""
 
     def __init__(self, target: str) -> None:
-        self._http = httpx.AsyncClient(base_url=target, timeout=30)
+        self._http = httpx.AsyncClient(base_url=target, timeout=30, trust_env=False)
         self._traps: list[Trap] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.url = ""
@@ -164,7 +164,7 @@ async def opened(target: str) -> AsyncIterator[Wire]:
     """A wire to this address, on a free port of this machine."""
     wire = Wire(target)
     server = await asyncio.start_server(wire.serve, "127.0.0.1", 0, limit=HEAD_BYTES_MAX)
-    wire.url = "http://127.0.0.1:{}".format(server.sockets[0].getsockname()[1])
+    wire.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield wire
     finally:

@@ -1,0 +1,373 @@
+"""A sale night: four shops at the sandbox, connected to a house whose workers do as we say."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from sqlalchemy import Select, select, text
+
+from channels.base import Adapter
+from inventory import catalogue, connections
+from inventory.app import check_by_adapter
+from inventory.catalogue import ListingRow, NewSku
+from inventory.connections import NewChannel
+from inventory.doorbell import Doorbell
+from inventory.facts import AdjustReason, Fact, StockAdjusted, StockReceived
+from inventory.models import (
+    Alert,
+    Cancellation,
+    Channel,
+    InboundEvent,
+    Listing,
+    OrderLine,
+    Push,
+    PushRow,
+    SalesOrder,
+    Sku,
+    StockLevel,
+)
+from inventory.vocabulary import Kind
+from tests.channels.sandbox_process import SandboxProcess
+from tests.workers.wire import Wire
+from workers import desk, pull, push, sweep
+from workers.runtime import Runtime
+
+KINDS = ("rakuten", "yahoo", "amazon", "shopify")
+PATIENCE_SECONDS = 15.0
+LOOK_SECONDS = 0.05
+BY = "mori"
+# The adapters' own settings, so that a story need not wait for what a real night has time for.
+BRISK: Mapping[str, dict[str, Any]] = {
+    "rakuten": {"order_visible_lag_seconds": 0.0},
+    "yahoo": {"order_visible_lag_seconds": 0.0},
+    "amazon": {},
+    "shopify": {"order_visible_lag_seconds": 0.0},
+}
+
+
+class Bell(Doorbell):
+    """Writes down what was rung for; nobody comes."""
+
+    def __init__(self) -> None:
+        self.rings: list[tuple[Any, ...]] = []
+
+    def ring(self, name: str, *args: Any) -> None:
+        """Remember the ring."""
+        self.rings.append((name, *args))
+
+
+# What only a kind's writes of numbers mention on the wire.
+PUSHES = {
+    "rakuten": "bulk-upsert",
+    "yahoo": "setStock",
+    "amazon": "patches",
+    "shopify": "@idempotent",
+}
+
+
+def channel_sku(kind: str, sku: str) -> str:
+    """What a SKU is called at a marketplace."""
+    low = sku.lower()
+    names = {"rakuten": f"{low}/x", "yahoo": f"{low}:x", "amazon": f"{sku}-A"}
+    return names.get(kind, f"S-{sku}")
+
+
+class Night:
+    """The house, its shops, and the words in which the stories are told."""
+
+    def __init__(self, runtime: Runtime, sandbox: SandboxProcess, wire: Wire) -> None:
+        self.runtime = runtime
+        self.sandbox = sandbox
+        self.wire = wire
+        self.ids: dict[str, int] = {}
+        self._bell = Bell()
+        runtime.doorbell = self._bell
+
+    @property
+    def rings(self) -> list[tuple[Any, ...]]:
+        """What was rung for so far."""
+        return self._bell.rings
+
+    # Before the night.
+
+    async def connect(
+        self, kind: str, *, settings: Mapping[str, Any] | None = None, **more: Any
+    ) -> None:
+        """Connect a shop by way of the wire; its desk decides by itself unless told otherwise.
+
+        `settings` are more settings of the adapter, `more` of the channel.
+        """
+        access = {"base_url": "", "settings": {}, "credentials": {}}
+        if kind in KINDS:
+            known = msgspec.json.encode(self.sandbox.access(kind)).decode()
+            access = msgspec.json.decode(known.replace(self.sandbox.url, self.wire.url))
+            access["settings"] |= BRISK[kind] | dict(settings or {})
+        new = msgspec.convert(
+            {"code": kind, "kind": kind, "desk_policy": "auto", **access, **more}, NewChannel
+        )
+        async with self.runtime.database.transaction() as session:
+            channel = await connections.connect(
+                session,
+                new,
+                vault=self.runtime.vault,
+                check=check_by_adapter,
+                by=BY,
+                now=self.runtime.clock.now(),
+            )
+            self.ids[kind] = channel.id
+
+    async def add(self, sku: str, units: int, *, kinds: Sequence[str] | None = None) -> None:
+        """A new SKU with units on hand, listed on these channels."""
+        async with self.runtime.database.transaction() as session:
+            now = self.runtime.clock.now()
+            await catalogue.create_sku(session, NewSku(code=sku), by=BY, now=now)
+        await self.receive(sku, units)
+        for kind in self.ids if kinds is None else kinds:
+            await self.list_sku(kind, sku)
+
+    async def list_sku(self, kind: str, sku: str, **rules: Any) -> None:
+        """Tell the house which listing of a channel is this SKU."""
+        row = ListingRow(channel_sku=channel_sku(kind, sku), sku=sku, **rules)
+        async with self.runtime.database.transaction() as session:
+            now = self.runtime.clock.now()
+            await catalogue.put_listings(session, self.ids[kind], [row], by=BY, now=now)
+
+    async def open(
+        self,
+        *kinds: str,
+        units: int = 10,
+        skus: Sequence[str] = ("MUG",),
+        **channel: Any,
+    ) -> None:
+        """Connect shops that display what there is; pull, and read their numbers back."""
+        for kind in kinds or KINDS:
+            await self.connect(kind, **channel)
+            keys = {channel_sku(kind, sku): units for sku in skus}
+            self.sandbox.list_items(kind, keys)
+        for sku in skus:
+            await self.add(sku, units)
+        await self.pull_all()
+        await self.round()
+        await self.long_ago()
+
+    async def long_ago(self) -> None:
+        """Let what is known of the numbers be a minute old: no sale is near its reading."""
+        await self.execute(
+            "UPDATE listing SET known_from = known_from - interval '1 minute',"
+            " known_at = known_at - interval '1 minute'"
+        )
+
+    # What buyers and staff do.
+
+    def buy(self, kind: str, units: int = 1, sku: str = "MUG") -> str:
+        """A shopper buys what is displayed."""
+        return self.sandbox.buy(kind, {channel_sku(kind, sku): units})
+
+    def reopen(self, kind: str, units: int, sku: str = "MUG") -> None:
+        """Staff open a closed listing on the marketplace's own screen."""
+        edit = {"key": channel_sku(kind, sku), "quantity": units, "closed": False}
+        self.sandbox._json("POST", f"/_sandbox/{kind}/hand-edit", edit)
+
+    async def receive(self, sku: str, units: int) -> None:
+        """Units arrive."""
+        await self.tell(StockReceived(**self._named(), sku=sku, quantity=units))
+
+    async def damage(self, units: int, sku: str = "MUG") -> None:
+        """Units break."""
+        reason = AdjustReason.DAMAGE
+        await self.tell(StockAdjusted(**self._named(), sku=sku, reason=reason, change=-units))
+
+    async def tell(self, fact: Fact) -> None:
+        """Tell the ledger a fact, which it must take."""
+        [outcome] = await self.runtime.ledger.apply([fact])
+        assert outcome.status == "recorded", outcome
+
+    def _named(self) -> dict[str, Any]:
+        now = self.runtime.clock.now()
+        return {"channel_id": 0, "fact_ref": uuid4().hex, "occurred_at": now}
+
+    # What workers do.
+
+    async def adapter(self, kind: str) -> Adapter:
+        """The production adapter of a shop."""
+        return await self.runtime.adapter(self.ids[kind])
+
+    async def pull_all(self) -> None:
+        """One pull of every channel, in which Amazon shows what was before."""
+        if "amazon" in self.ids:
+            await self.full_second()
+        await asyncio.gather(*(self.pull(kind) for kind in self.ids if kind in KINDS))
+
+    async def pull(self, kind: str) -> int:
+        """One pull; how many snapshots were new."""
+        count, _ = await pull.pull_once(self.runtime, self.ids[kind])
+        return count
+
+    async def pulled(self, kind: str, ref: str) -> SalesOrder:
+        """Pull until an order is recorded."""
+        return await self.pulled_until(kind, ref, lambda _: True)
+
+    async def pulled_until(
+        self, kind: str, ref: str, holds: Callable[[SalesOrder], bool]
+    ) -> SalesOrder:
+        """Pull until something holds of an order."""
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < ends:
+            order = await self.order(kind, ref)
+            if order is not None and holds(order):
+                return order
+            if kind == "amazon":
+                # Its search shows what was before the last full second, and is not for wasting.
+                await self.full_second()
+            await self.pull(kind)
+        raise AssertionError(f"{kind} {ref} did not come to that")
+
+    async def round(self) -> None:
+        """One push round: what every number should be, then whatever waits to be sent or read."""
+        await push.refresh(self.runtime)
+        async with self.runtime.database.sessions() as session:
+            waiting = await push.waiting(session, self.runtime.clock.now())
+        await asyncio.gather(*(self.do(*work) for work in waiting))
+
+    async def rounds(self, count: int) -> None:
+        """Push rounds, the pauses between tries left out."""
+        for _ in range(count):
+            await self.patience()
+            await self.round()
+
+    async def do(self, task: str, arguments: Sequence[Any] = ()) -> int:
+        """Do one piece of publishing as a worker would."""
+        work = {"push": push.push, "read": push.read}[task]
+        return await work(self.runtime, *arguments)
+
+    async def rested(self) -> None:
+        """The minutes have passed in which every call budget fills up again."""
+        await self.runtime.redis.flushall()
+        for kind in self.ids:
+            if kind in KINDS:
+                await (await self.adapter(kind)).budgets.fill()
+
+    async def desk_until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Let the desk work, waiting for no answer longer than it takes, until something holds."""
+
+        async def done() -> bool:
+            await self.patience()
+            await desk.work(self.runtime)
+            return await holds()
+
+        await self.until(done)
+
+    async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
+        """Look again and again until something holds."""
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while not await holds():
+            assert time.monotonic() < ends, "it did not come to that"
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def patience(self) -> None:
+        """All waiting that workers imposed on themselves is over."""
+        await self.execute("UPDATE listing SET not_before = NULL WHERE not_before IS NOT NULL")
+        await self.execute("UPDATE listing SET read_after = now() WHERE read_after > now()")
+        await self.execute("UPDATE listing SET reassess_at = now() WHERE reassess_at > now()")
+        await self.execute("UPDATE cancellation SET due_at = now() WHERE due_at > now()")
+
+    async def full_second(self) -> None:
+        """A new second begins: marketplaces cut order times off to the second."""
+        await asyncio.sleep(1.0 - time.time() % 1.0)
+
+    # What can be seen.
+
+    def shown(self, sku: str = "MUG") -> dict[str, int]:
+        """What every marketplace displays."""
+        return {
+            kind: self.sandbox.displayed(kind)[channel_sku(kind, sku)]
+            for kind in self.ids
+            if kind in KINDS
+        }
+
+    def writes(self, kind: str, sku: str = "MUG") -> list[tuple[int, int]]:
+        """Every write that took effect at a marketplace: (before, after)."""
+        key = channel_sku(kind, sku)
+        books = self.sandbox.books(kind)["writes"]
+        return [(row["before"], row["after"]) for row in books if row["key"] == key]
+
+    async def stock(self, sku: str = "MUG") -> tuple[int, int]:
+        """On hand and reserved."""
+        query = select(StockLevel).join(Sku, Sku.id == StockLevel.sku_id).where(Sku.code == sku)
+        [level] = await self.rows(query)
+        return level.on_hand, level.reserved
+
+    async def channel(self, kind: str) -> Channel:
+        """A channel's row."""
+        row: Channel
+        [row] = await self.rows(select(Channel).where(Channel.id == self.ids[kind]))
+        return row
+
+    async def listing(self, kind: str, sku: str = "MUG") -> Listing:
+        """A listing's row."""
+        row: Listing
+        named = (Listing.channel_id == self.ids[kind], Listing.channel_sku == channel_sku(kind, sku))
+        [row] = await self.rows(select(Listing).where(*named))
+        return row
+
+    async def order(self, kind: str, ref: str) -> SalesOrder | None:
+        """An order's row, if it is recorded."""
+        named = (SalesOrder.channel_id == self.ids[kind], SalesOrder.order_ref == ref)
+        found = await self.rows(select(SalesOrder).where(*named))
+        return found[0] if found else None
+
+    async def events(self, kind: str) -> list[InboundEvent]:
+        """What a channel told us, in order."""
+        query = select(InboundEvent).where(InboundEvent.channel_id == self.ids[kind])
+        return await self.rows(query.order_by(InboundEvent.id))
+
+    async def push_ends(self, kind: str) -> list[str]:
+        """What became of every number sent to a channel, in order."""
+        return [
+            row.status
+            for row in await self.rows(
+                select(PushRow)
+                .join(Push, Push.id == PushRow.push_id)
+                .where(Push.channel_id == self.ids[kind])
+                .order_by(Push.id)
+            )
+        ]
+
+    async def cancellation(self, kind: str, ref: str) -> Cancellation | None:
+        """The cancellation of an order, if there is one."""
+        found = await self.rows(
+            select(Cancellation)
+            .join(SalesOrder, SalesOrder.id == Cancellation.order_id)
+            .where(SalesOrder.order_ref == ref, SalesOrder.channel_id == self.ids[kind])
+        )
+        return found[0] if found else None
+
+    async def alerts(self) -> set[tuple[str, str]]:
+        """What the watch finds worth an alert now: (kind, subject) of all that are open."""
+        await sweep.watch(self.runtime)
+        found = await self.rows(select(Alert).where(Alert.state == "open"))
+        return {(alert.kind, alert.subject) for alert in found}
+
+    async def units_sold(self) -> int:
+        """Units of all recorded orders."""
+        return sum(line.ordered for line in await self.rows(select(OrderLine)))
+
+    async def rows(self, query: Select[Any]) -> list[Any]:
+        """What a query finds."""
+        async with self.runtime.database.sessions() as session:
+            return list(await session.scalars(query))
+
+    async def execute(self, statement: str) -> None:
+        """Turn a screw by hand."""
+        async with self.runtime.database.transaction() as session:
+            await session.execute(text(statement))
+
+
+def is_absolute(kind: str) -> bool:
+    """Whether the marketplace's numbers can only be overwritten."""
+    return kind != Kind.SHOPIFY

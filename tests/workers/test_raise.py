@@ -1,0 +1,50 @@
+"""Numbers that go up again: the raise barrier with the channels' real watermarks (L7)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.workers.night import KINDS, Night, is_absolute
+
+RAISE_ROUNDS_MAX = 6
+
+
+async def raised(night: Night) -> None:
+    """Pull and push until every number is up."""
+    for _ in range(RAISE_ROUNDS_MAX):
+        await night.pull_all()
+        await night.rounds(1)
+        if not any([(await night.listing(kind)).lane for kind in night.ids]):
+            return
+    raise AssertionError("the numbers did not come up")
+
+
+async def test_a_number_goes_up_only_after_a_pull_that_knows_the_sales_before(
+    night: Night,
+) -> None:
+    await night.open(units=10)
+    await night.receive("MUG", 5)
+
+    await night.round()
+    await night.round()
+
+    absolute = [kind for kind in KINDS if is_absolute(kind)]
+    assert night.shown() == {kind: 10 if kind in absolute else 15 for kind in KINDS}
+
+    await raised(night)
+
+    assert night.shown() == dict.fromkeys(KINDS, 15)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_sale_not_seen_yet_is_not_given_back_by_a_raise(night: Night, kind: str) -> None:
+    await night.open(kind, units=10)
+    night.buy(kind, 4)
+    await night.receive("MUG", 5)
+
+    await raised(night)
+
+    assert await night.stock() == (15, 4)
+    assert night.shown() == {kind: 11}
+    # Never in between did buyers find a unit that was not there.
+    assert max(after for _, after in night.writes(kind)) <= 11
