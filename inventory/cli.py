@@ -13,8 +13,9 @@ from pathlib import Path
 import typer
 
 from inventory.commands import demo as demo_command
-from inventory.commands import house
+from inventory.commands import desk, house
 from inventory.commands.keys import keys
+from inventory.errors import InventoryError
 
 ROOT = Path(__file__).resolve().parent.parent
 # What `hikiate lint` runs: a name for people, then arguments for this Python's own tools.
@@ -44,6 +45,8 @@ app.command()(house.api)
 app.command()(house.worker)
 app.command()(house.beat)
 app.add_typer(keys, name="key")
+app.add_typer(desk.oversells, name="oversell", no_args_is_help=True)
+app.add_typer(desk.events, name="event", no_args_is_help=True)
 
 
 def checkout() -> Path:
@@ -54,8 +57,15 @@ def checkout() -> Path:
 
 
 def main() -> None:
-    """Entry point of the installed `hikiate` script and of `python -m inventory`."""
-    app(prog_name="hikiate")
+    """Entry point of the installed `hikiate` script and of `python -m inventory`.
+
+    What a person must put right is said in one line, with exit code 2.
+    """
+    try:
+        app(prog_name="hikiate")
+    except InventoryError as error:
+        typer.echo(f"hikiate: {error}", err=True)
+        sys.exit(2)
 
 
 # "hikiate test -k ledger" and "hikiate test --lf": whatever is not ours goes on to pytest.

@@ -31,11 +31,16 @@ def demo(
     """
     from inventory.demo import night
     from inventory.demo import report as reports
+    from inventory.processes import ProcessError
 
     plan = night.Plan(
         seed=seed, seconds=seconds, orders_per_second=orders_per_second, quiet=json_out
     )
-    figures, marketplace_books = night.run(plan, data_dir=data_dir)
+    try:
+        figures, marketplace_books = night.run(plan, data_dir=data_dir)
+    except (ProcessError, TimeoutError) as error:
+        typer.echo(f"hikiate: {error}", err=True)
+        raise typer.Exit(1) from error
     text = json.dumps(figures, indent=2, default=str)
     if report is not None:
         report.write_text(text + "\n")

@@ -29,16 +29,22 @@ def up(
     With DATABASE_URL or REDIS_URL set, those servers are used instead of embedded ones.
     """
     from inventory import stack
-    from inventory.processes import Supervisor
+    from inventory.processes import ProcessError, Supervisor
 
     folder = (data_dir or Path(os.environ.get("HIKIATE_DATA_DIR", DATA_DIR))).resolve()
-    with Supervisor(folder / "logs") as supervisor:
-        house = stack.start(supervisor, folder, port=port)
-        write_environment(folder, house.environment)
-        typer.echo(f"API {house.api_url}/v1 (ready after {house.started_seconds:.1f} s)")
-        typer.echo(f"health {house.api_url}/health/ready, logs {supervisor.logs}")
-        typer.echo("Ctrl-C ends it")
-        supervisor.watch()
+    try:
+        with Supervisor(folder / "logs") as supervisor:
+            house = stack.start(supervisor, folder, port=port)
+            write_environment(folder, house.environment)
+            typer.echo(f"API {house.api_url}/v1 (ready after {house.started_seconds:.1f} s)")
+            typer.echo(f"health {house.api_url}/health/ready, logs {supervisor.logs}")
+            typer.echo("Ctrl-C ends it")
+            supervisor.watch()
+    except ProcessError as error:
+        typer.echo(f"hikiate: {error}", err=True)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        typer.echo("ended")
 
 
 def write_environment(folder: Path, environment: dict[str, str]) -> None:

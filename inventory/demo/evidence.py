@@ -14,7 +14,8 @@ _QUERIES = {
     "levels": "SELECT s.code AS sku, sum(v.on_hand) AS on_hand, sum(v.reserved) AS reserved,"
     " sum(v.revision) AS revision FROM stock_level v JOIN sku s ON s.id = v.sku_id GROUP BY s.code",
     "unbalanced": "SELECT s.code AS sku, v.location_id, v.on_hand, v.reserved,"
-    " coalesce(sum(m.on_hand_delta), 0) AS moved, coalesce(sum(m.reserved_delta), 0) AS held"
+    " coalesce(sum(m.on_hand_delta), 0) AS moved, coalesce(sum(m.reserved_delta), 0) AS held,"
+    " v.revision, count(m.fact_id) AS entries"
     " FROM stock_level v JOIN sku s ON s.id = v.sku_id"
     " LEFT JOIN movement m ON m.sku_id = v.sku_id AND m.location_id = v.location_id"
     " GROUP BY s.code, v.sku_id, v.location_id, v.on_hand, v.reserved, v.revision"

@@ -21,11 +21,21 @@ def broken(evidence: Evidence, *, late: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _l1(evidence: Evidence) -> list[str]:
-    """Sum of movements = balance; and every change of a balance has its movement (L2)."""
+    """Sum of movements = balance."""
     return [
         f"{row['sku']}: {row['on_hand']}/{row['reserved']} stored,"
         f" {row['moved']}/{row['held']} moved"
         for row in evidence.rows["unbalanced"]
+        if (row["on_hand"], row["reserved"]) != (row["moved"], row["held"])
+    ]
+
+
+def _l2(evidence: Evidence) -> list[str]:
+    """Every change of a balance came through the ledger: as many revisions as movements."""
+    return [
+        f"{row['sku']}: {row['revision']} revisions, {row['entries']} movements"
+        for row in evidence.rows["unbalanced"]
+        if row["revision"] != row["entries"]
     ]
 
 
@@ -142,6 +152,7 @@ def _l10(evidence: Evidence) -> list[str]:
 
 JUDGES: dict[str, Callable[[Evidence], list[str]]] = {
     "L1": _l1,
+    "L2": _l2,
     "L3": _l3,
     "L4": _l4,
     "L5": _l5,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,7 @@ async def settings(database_url: str, valkey: str) -> Settings:
         demand_window_seconds=1,
         listing_late_seconds=0,
         event_late_seconds=0,
+        webhook_networks=(ip_network("127.0.0.0/8"),),
     )
 
 

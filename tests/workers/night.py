@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Select, select, text
 
 from channels.base import Adapter
-from inventory import catalogue, connections
+from inventory import catalogue, connections, publishing
 from inventory.app import check_by_adapter
 from inventory.catalogue import ListingRow, NewSku
 from inventory.connections import NewChannel
@@ -239,6 +239,21 @@ class Night:
         for _ in range(count):
             await self.patience()
             await self.round()
+
+    async def sender_dies(self, kind: str, *, zero: bool = False) -> None:
+        """A worker takes the numbers of a channel to be sent, and is never heard of again."""
+        await push.refresh(self.runtime)
+        async with self.runtime.database.transaction() as session:
+            claim = await publishing.claim(
+                session,
+                self.ids[kind],
+                zero=zero,
+                most=100,
+                margins=self.runtime.margins,
+                now=self.runtime.clock.now(),
+            )
+        assert claim is not None
+        await self.execute("UPDATE push SET sent_at = sent_at - interval '2 minutes'")
 
     async def do(self, task: str, arguments: Sequence[Any] = ()) -> int:
         """Do one piece of publishing as a worker would."""
