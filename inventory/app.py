@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from importlib import metadata
 from typing import Any
 
 from litestar import Litestar, Router
@@ -18,7 +17,7 @@ from litestar.types import Method
 
 from channels import registry
 from channels.base import Rejected
-from inventory import config, logs, schema
+from inventory import VERSION, config, logs, schema
 from inventory.api import (
     alerts,
     channels,
@@ -174,7 +173,7 @@ def _openapi() -> OpenAPIConfig:
     scopes = "\n".join(f"- `{scope}`: {text}" for scope, text in SCOPES.items())
     return OpenAPIConfig(
         title="Hikiate",
-        version=_version(),
+        version=VERSION,
         description=DESCRIPTION + scopes,
         path="/schema",
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
@@ -204,10 +203,3 @@ def _openapi() -> OpenAPIConfig:
 
 def _operation_id(handler: HTTPRouteHandler, _: Method, __: list[Any]) -> str:
     return handler.handler_name
-
-
-def _version() -> str:
-    try:
-        return metadata.version("hikiate")
-    except metadata.PackageNotFoundError:
-        return "0"

@@ -85,8 +85,14 @@ def target_absolute(wanted: int, shown: Shown | None, *, unseen: int) -> Target:
     return Target(wanted=wanted, quantity=raised if lane_or_none else shown.low, lane=lane_or_none)
 
 
-def target_relative(wanted: int, shown: Shown | None) -> Target:
-    """For a channel whose number can be changed by a difference, which is safe at any time."""
+def target_relative(wanted: int, shown: Shown | None, *, doubted: bool = False) -> Target:
+    """For a channel whose number can be changed by a difference, which is safe at any time.
+
+    `doubted`: a change of unknown outcome cannot be told apart from sales, so the number starts
+    anew from an absolute 0 (L8).
+    """
+    if shown is None and doubted:
+        return Target(wanted=wanted, quantity=0, lane=Lane.ZERO)
     if shown is None or shown.low != shown.high:
         lane = Lane.READ if wanted else Lane.ZERO
         return Target(wanted=wanted, quantity=wanted, lane=lane)

@@ -6,12 +6,11 @@ import os
 import platform
 import subprocess
 import sys
-import tomllib
-from importlib import metadata
 from pathlib import Path
 
 import typer
 
+from inventory import VERSION
 from inventory.commands import demo as demo_command
 from inventory.commands import desk, house
 from inventory.commands.keys import keys
@@ -101,10 +100,4 @@ def lint() -> None:
 @app.command()
 def version() -> None:
     """Print the version of Hikiate and of the Python it runs on."""
-    try:
-        number = metadata.version("hikiate")
-    except metadata.PackageNotFoundError:
-        # A checkout is not installed; its own file says what it is.
-        settings = tomllib.loads((checkout() / "pyproject.toml").read_text(encoding="utf-8"))
-        number = settings["project"]["version"]
-    typer.echo(f"hikiate {number} (Python {platform.python_version()})")
+    typer.echo(f"hikiate {VERSION} (Python {platform.python_version()})")

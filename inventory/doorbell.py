@@ -15,6 +15,7 @@ PUBLISH = "publish"
 QUEUE_OF = {
     "pull": INTAKE,
     "process": INTAKE,
+    "expire": INTAKE,
     "refresh": PUBLISH,
     "push": PUBLISH,
     "read": PUBLISH,

@@ -27,7 +27,6 @@ REFRESH_MAX = 500
 BLIND_SECONDS_MAX = 600.0
 REASSESS_SECONDS = 3
 CLOSED_READ_SECONDS = 60
-RELATIVE_KINDS = frozenset({Kind.SHOPIFY.value})
 # Channels state order times in whole seconds, cut off: a sale may be up to one second later.
 ORDER_TIME_GRAIN = timedelta(seconds=1)
 
@@ -58,7 +57,7 @@ SELECT l.id, l.channel_id, l.channel_sku, l.sku_id, l.quantity_wanted, l.lane, l
   l.revision_published, l.wanted_at, l.raise_since, l.quantity_known, l.known_from, l.known_at,
   l.push_id, l.zero_push_id, l.read_after, l.not_before, l.fulfilled_by_channel,
   l.closed_by_channel, l.closed OR c.kind = 'house' AS closed,
-  c.kind, c.watermark, c.frozen,
+  c.kind, c.watermark, c.relative, l.published_at,
   greatest(s.safety_stock, coalesce(l.safety_stock, c.safety_stock)) AS safety_stock,
   greatest(s.safety_percent, coalesce(l.safety_percent, c.safety_percent)) AS safety_percent,
   coalesce(l.quantity_max, c.quantity_max) AS quantity_max,
@@ -114,7 +113,7 @@ def _assessed(row: RowMapping, margins: Margins, now: datetime) -> Assessed:
     )
     wanted = wanted_quantity(int(row["available"]), rules)
     shown = _shown(row)
-    unseen = 0 if row["kind"] in RELATIVE_KINDS else _unseen(row, margins, now)
+    unseen = 0 if row["relative"] else _unseen(row, margins, now)
     return Assessed(
         row=row,
         target=_target(row, wanted, shown, unseen),
@@ -156,8 +155,9 @@ def _target(row: RowMapping, wanted: int, shown: Shown | None, unseen: int) -> T
         changed = row["revision_published"] == 0 or row["quantity_known"] != wanted
         lane = (Lane.LOWER if wanted else Lane.ZERO) if changed else None
         return Target(wanted=wanted, quantity=wanted, lane=lane)
-    if row["kind"] in RELATIVE_KINDS:
-        return target_relative(wanted, shown)
+    if row["relative"]:
+        doubted = row["read_after"] is not None and row["published_at"] is not None
+        return target_relative(wanted, shown, doubted=doubted)
     return target_absolute(wanted, shown, unseen=unseen)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory.availability import Lane
-from inventory.listings import RELATIVE_KINDS, Assessed, Margins, assess, note
+from inventory.listings import Assessed, Margins, assess, note
 from inventory.models import Channel, Listing, Push, PushRow, Switch
 from inventory.vocabulary import PushOutcome, PushStatus, QuantityPush
 
@@ -43,7 +43,7 @@ WHERE l.channel_id = :channel AND l.revision_published < l.revision_wanted
     THEN l.lane = 'zero' AND l.zero_push_id IS NULL
     ELSE l.push_id IS NULL AND l.zero_push_id IS NULL AND (l.lane = 'lower'
       OR l.lane = 'raise' AND c.watermark > coalesce(l.raise_since, :now)
-      OR l.lane = 'raise' AND c.kind = ANY(:relative) AND c.watermark > l.known_at)
+      OR l.lane = 'raise' AND c.relative AND c.watermark > l.known_at)
   END
 ORDER BY l.lane = 'raise', l.wanted_at NULLS FIRST, l.id LIMIT :most
 FOR NO KEY UPDATE OF l SKIP LOCKED
@@ -79,7 +79,6 @@ async def claim(
             "zero": zero,
             "now": now,
             "most": most,
-            "relative": list(RELATIVE_KINDS),
         },
     )
     assessed = await assess(session, list(ids), margins=margins, now=now)
@@ -105,7 +104,7 @@ def _may_go(listing: Assessed, *, zero: bool) -> bool:
         return True
     if lane is not Lane.RAISE or row["watermark"] is None:
         return False
-    if row["kind"] in RELATIVE_KINDS:
+    if row["relative"]:
         return bool(row["watermark"] > row["known_at"])
     # The wish to go up is as old as `raise_since`; a wish that is newer waits for the next claim.
     since = row["raise_since"]
@@ -163,14 +162,14 @@ async def finish(
     push.ended_at, push.failure = now, failure
     by_sku: Mapping[str, PushOutcome] = {outcome.channel_sku: outcome for outcome in outcomes}
     rows = await session.execute(
-        select(PushRow, Listing, Channel.kind)
+        select(PushRow, Listing, Channel.relative)
         .join(Listing, Listing.id == PushRow.listing_id)
         .join(Channel, Channel.id == Listing.channel_id)
         .where(PushRow.push_id == push_id)
         .order_by(Listing.id)
         .with_for_update(of=Listing, key_share=True)
     )
-    for row, listing, kind in rows:
+    for row, listing, relative in rows:
         outcome = by_sku.get(listing.channel_sku)
         overtaken = _let_go(listing, push)
         if outcome is None:
@@ -179,7 +178,7 @@ async def finish(
             listing.failure = f"not sent: {failure}" if failure else listing.failure
         else:
             row.status, row.code = outcome.status.value, outcome.code
-            _apply(listing, row, outcome, push.sent_at, now, relative=kind in RELATIVE_KINDS)
+            _apply(listing, row, outcome, push.sent_at, now, relative=relative)
         if overtaken:
             _forget(listing, now)
 
@@ -242,6 +241,8 @@ def _forget(listing: Listing, now: datetime) -> None:
     listing.revision_published = min(listing.revision_published, listing.revision_wanted - 1)
     listing.lane = Lane.ZERO.value if listing.quantity_wanted == 0 else Lane.READ.value
     listing.read_after = now + timedelta(seconds=SETTLE_SECONDS)
+    # An own store is never read: assessing it anew is what sends its number again.
+    listing.reassess_at = now
 
 
 async def lost_pushes(session: AsyncSession, now: datetime) -> list[int]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory.availability import Lane
+from inventory import alerts
+from inventory.availability import Lane, Shown
 from inventory.listings import CLOSED_READ_SECONDS, Margins, assess, note
-from inventory.models import Listing, StockReading
+from inventory.models import Channel, Listing, StockReading
 from inventory.vocabulary import Reading
 
 MISSING_READ_SECONDS = 60
@@ -64,25 +65,41 @@ async def record(
         answer = by_sku.get(listing.channel_sku)
         if answer is None:
             continue
-        shown = expected.get(listing.id)
-        session.add(
-            StockReading(
-                listing_id=listing.id,
-                quantity=answer.quantity,
-                closed=answer.closed,
-                expected_low=shown.low if shown else None,
-                expected_high=shown.high if shown else None,
-                read_at=now,
-            )
-        )
+        session.add(_reading(listing, answer, expected.get(listing.id), now))
+        was_closed = listing.closed_by_channel
         _take(listing, answer, asked_at=asked_at, now=now)
+        if was_closed and not listing.closed_by_channel:
+            await _tell_open(session, listing, now)
     await session.flush()
     await note(session, await assess(session, listing_ids, margins=margins, now=now), now)
 
 
+def _reading(listing: Listing, answer: Reading, shown: Shown | None, now: datetime) -> StockReading:
+    return StockReading(
+        listing_id=listing.id,
+        quantity=answer.quantity,
+        closed=answer.closed,
+        expected_low=shown.low if shown else None,
+        expected_high=shown.high if shown else None,
+        read_at=now,
+    )
+
+
+async def failed(session: AsyncSession, listing_ids: Sequence[int], words: str) -> None:
+    """Note why these listings' numbers could not be read."""
+    await session.execute(
+        update(Listing).where(Listing.id.in_(listing_ids)).values(failure=words[:500])
+    )
+
+
+async def _tell_open(session: AsyncSession, listing: Listing, now: datetime) -> None:
+    channel = await session.get_one(Channel, listing.channel_id)
+    subject = f"listing:{channel.code}/{listing.channel_sku}"
+    await alerts.close(session, kind="listing_closed_by_channel", subject=subject, now=now)
+
+
 def _take(listing: Listing, answer: Reading, *, asked_at: datetime, now: datetime) -> None:
-    on_its_way = listing.push_id is not None or listing.zero_push_id is not None
-    if on_its_way or (listing.known_from is not None and listing.known_from > asked_at):
+    if _outrun(listing, asked_at):
         return
     listing.closed_by_channel = answer.closed
     listing.read_after = None
@@ -97,3 +114,11 @@ def _take(listing: Listing, answer: Reading, *, asked_at: datetime, now: datetim
         listing.failure = None
     listing.quantity_known = answer.quantity
     listing.known_from, listing.known_at = asked_at, now
+
+
+def _outrun(listing: Listing, asked_at: datetime) -> bool:
+    """Whether a push since we asked makes the answer old news: on its way, taken, or in doubt."""
+    if listing.push_id is not None or listing.zero_push_id is not None:
+        return True
+    moments = (listing.known_from, listing.published_at, listing.read_after)
+    return any(moment is not None and moment > asked_at for moment in moments)

@@ -84,8 +84,9 @@ def test_every_command_named_exists_with_its_options() -> None:
     found = list(named_commands())
     assert len(found) > 20
     for place, arguments in found:
-        name = next((name for name in known if " ".join(arguments).startswith(name)), None)
-        assert name is not None, f"{place}: hikiate {' '.join(arguments)}"
+        names = [name for name in known if arguments[: len(name.split())] == name.split()]
+        assert names, f"{place}: hikiate {' '.join(arguments)}"
+        [name] = names
         if name != "test":
             given = {word for word in arguments if word.startswith("--")}
             assert given <= documents.options(known[name]), f"{place}: {arguments}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -39,13 +40,15 @@ class Process:
 
     loop: LoopThread | None = None
     runtime: Runtime | None = None
+    # The first tasks begin in many threads at once.
+    _first = threading.Lock()
 
     @classmethod
     def run(cls, work: Callable[..., Awaitable[int]], *args: Any) -> None:
         """Run a piece of work on this process's loop."""
-        if cls.loop is None:
-            cls.loop = LoopThread()
-        cls.loop.run(cls._work(work, *args))
+        with cls._first:
+            loop = cls.loop = cls.loop or LoopThread()
+        loop.run(cls._work(work, *args))
 
     @classmethod
     async def _work(cls, work: Callable[..., Awaitable[int]], *args: Any) -> None:
@@ -72,6 +75,7 @@ def _task(name: str, work: Callable[..., Awaitable[int]]) -> None:
 
 _task("pull", pull.work)
 _task("process", process.work)
+_task("expire", process.expire)
 _task("refresh", push.refresh)
 _task("push", push.push)
 _task("read", push.read)

@@ -11,6 +11,7 @@ from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from channels.base import AuthExpired, ChannelError, RetryLater, Throttled
+from inventory.inbox import HANDLE_MAX
 from inventory.models import Channel, InboundEvent, OrderLine, SalesOrder
 
 if TYPE_CHECKING:
@@ -101,8 +102,9 @@ async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:
     ids = await runtime.inbox.receive_orders(channel_id, pulled.orders)
     for order_ref, problem in pulled.problems:
         await runtime.inbox.park(channel_id, subject=order_ref, code="malformed", detail=problem)
+    for start in range(0, len(ids), HANDLE_MAX):
+        await runtime.inbox.handle(ids[start : start + HANDLE_MAX])
     if ids:
-        await runtime.inbox.handle(ids)
         runtime.ring("refresh")
     values: dict[str, Any] = {"cursor": pulled.cursor, "pulled_at": runtime.clock.now()}
     async with runtime.database.transaction() as session:

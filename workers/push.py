@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,13 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from channels.base import ChannelError, OutcomeUnknown, RetryLater
 from inventory import alerts, deliveries, listings, publishing, readings
-from inventory.listings import RELATIVE_KINDS
 from inventory.models import Channel
 from inventory.vocabulary import Kind, PushOutcome, PushStatus
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from channels.base import Adapter
     from inventory.publishing import Claim
     from workers.runtime import Runtime
 
@@ -24,6 +26,10 @@ log = structlog.get_logger()
 
 OWN_STORE_BATCH = 200
 ROUNDS_MAX = 50
+REPEATS_MAX = 2
+# A push without an end by then is in doubt; `publishing.LOST_SECONDS` is longer, so that nothing
+# of it is still under way when its numbers are read back.
+CALL_SECONDS_MAX = 45
 
 
 async def refresh(runtime: Runtime) -> int:
@@ -51,7 +57,7 @@ SELECT l.channel_id, coalesce(
     bool_or(l.lane = 'zero' AND l.zero_push_id IS NULL), false) AS zeros,
   coalesce(bool_or(l.push_id IS NULL AND (l.lane = 'lower'
     OR l.lane = 'raise' AND (c.watermark > l.raise_since
-      OR c.kind = ANY(:relative) AND c.watermark > l.known_at))), false) AS numbers,
+      OR c.relative AND c.watermark > l.known_at))), false) AS numbers,
   coalesce(bool_or(l.lane = 'read' AND l.read_after IS NULL OR l.read_after <= :now), false)
     AS reads
 FROM listing l JOIN channel c ON c.id = l.channel_id
@@ -65,7 +71,7 @@ async def waiting(
     session: AsyncSession, now: datetime
 ) -> list[tuple[str, tuple[int] | tuple[int, str]]]:
     """The work that listings wait for: (task, its arguments)."""
-    rows = await session.execute(_WAITING, {"now": now, "relative": list(RELATIVE_KINDS)})
+    rows = await session.execute(_WAITING, {"now": now})
     work: list[tuple[str, tuple[int] | tuple[int, str]]] = []
     for channel_id, zeros, numbers, reads in rows:
         if zeros:
@@ -90,46 +96,43 @@ async def push(runtime: Runtime, channel_id: int, lane: str) -> int:
     async with runtime.lease(f"push:{lane}:{channel_id}") as mine:
         if not mine:
             return 0
+        try:
+            adapter = await _adapter(runtime, channel_id)
+        except ChannelError as error:
+            _warn("adapter_missing", channel_id, error)
+            return 0
         for _ in range(ROUNDS_MAX):
-            most = await _batch_max(runtime, channel_id)
             async with runtime.database.transaction() as session:
                 claim = await publishing.claim(
                     session,
                     channel_id,
                     zero=lane == "zero",
-                    most=most,
+                    most=adapter.capabilities.push_batch_max if adapter else OWN_STORE_BATCH,
                     margins=runtime.margins,
                     now=runtime.clock.now(),
                 )
-            if claim is None:
-                break
-            if not await _send(runtime, claim):
+            if claim is None or not await _send(runtime, adapter, claim):
                 break
             sent += len(claim.pushes)
     return sent
 
 
-async def _kind(runtime: Runtime, channel_id: int) -> str | None:
+async def _adapter(runtime: Runtime, channel_id: int) -> Adapter | None:
+    """The channel's adapter; None for an own store. Raises `ChannelError`."""
     async with runtime.database.sessions() as session:
-        return await session.scalar(select(Channel.kind).where(Channel.id == channel_id))
+        kind = await session.scalar(select(Channel.kind).where(Channel.id == channel_id))
+    return None if kind == Kind.OWN_STORE else await runtime.adapter(channel_id)
 
 
-async def _batch_max(runtime: Runtime, channel_id: int) -> int:
-    if await _kind(runtime, channel_id) == Kind.OWN_STORE:
-        return OWN_STORE_BATCH
-    return (await runtime.adapter(channel_id)).capabilities.push_batch_max
-
-
-async def _send(runtime: Runtime, claim: Claim) -> bool:
+async def _send(runtime: Runtime, adapter: Adapter | None, claim: Claim) -> bool:
     """Send one batch and record its end; False when the channel wants to be left alone."""
-    if await _kind(runtime, claim.channel_id) == Kind.OWN_STORE:
+    if adapter is None:
         await _tell(runtime, claim)
         return True
-    adapter = await runtime.adapter(claim.channel_id)
     failure: ChannelError | None = None
     outcomes: list[PushOutcome] = []
     try:
-        outcomes = await adapter.push_quantities(claim.pushes)
+        outcomes = await _called(adapter, claim)
     except OutcomeUnknown as error:
         failure = error
         outcomes = publishing.unknown([row.channel_sku for row in claim.pushes], detail=error)
@@ -139,9 +142,7 @@ async def _send(runtime: Runtime, claim: Claim) -> bool:
         failure = error
         outcomes = _refused(claim, error)
     if failure is not None:
-        log.warning(
-            "push_failed", channel_id=claim.channel_id, code=failure.code, detail=str(failure)
-        )
+        _warn("push_failed", claim.channel_id, failure)
     async with runtime.database.transaction() as session:
         await publishing.finish(
             session,
@@ -152,6 +153,27 @@ async def _send(runtime: Runtime, claim: Claim) -> bool:
             wait_seconds=failure.seconds if isinstance(failure, RetryLater) else 0,
         )
     return failure is None
+
+
+async def _called(adapter: Adapter, claim: Claim) -> list[PushOutcome]:
+    """Send a batch; where the channel knows a repeat by its key, ask again before giving up."""
+    repeats = REPEATS_MAX if adapter.capabilities.repeatable else 0
+    try:
+        async with asyncio.timeout(CALL_SECONDS_MAX):
+            return await _asked(adapter, claim, repeats)
+    except TimeoutError as error:
+        raise OutcomeUnknown(f"no end after {CALL_SECONDS_MAX} s") from error
+
+
+async def _asked(adapter: Adapter, claim: Claim, repeats: int) -> list[PushOutcome]:
+    for _ in range(repeats):
+        with contextlib.suppress(OutcomeUnknown):
+            return await adapter.push_quantities(claim.pushes)
+    return await adapter.push_quantities(claim.pushes)
+
+
+def _warn(event: str, channel_id: int, error: ChannelError) -> None:
+    log.warning(event, channel_id=channel_id, code=error.code, detail=str(error))
 
 
 def _refused(claim: Claim, error: ChannelError) -> list[PushOutcome]:
@@ -174,7 +196,8 @@ async def _tell(runtime: Runtime, claim: Claim) -> None:
     ]
     async with runtime.database.transaction() as session:
         code = await session.scalar(select(Channel.code).where(Channel.id == claim.channel_id))
-        for row in claim.pushes:
+        # In one order, so that two transactions cannot wait for each other.
+        for row in sorted(claim.pushes, key=lambda row: row.channel_sku):
             await deliveries.enqueue_quantity(
                 session,
                 channel=code or "",
@@ -203,34 +226,47 @@ async def read(runtime: Runtime, channel_id: int) -> int:
     """Read back the numbers that are in doubt; how many were read."""
     done = 0
     async with runtime.lease(f"read:{channel_id}") as mine:
-        if not mine or await _kind(runtime, channel_id) == Kind.OWN_STORE:
+        if not mine:
             return 0
-        adapter = await runtime.adapter(channel_id)
+        try:
+            adapter = await _adapter(runtime, channel_id)
+        except ChannelError as error:
+            _warn("adapter_missing", channel_id, error)
+            return 0
         for _ in range(ROUNDS_MAX):
-            asked_at = runtime.clock.now()
-            async with runtime.database.sessions() as session:
-                due = await readings.due(
-                    session, channel_id, most=adapter.capabilities.read_batch_max, now=asked_at
-                )
-            if not due:
+            count = await _read_some(runtime, channel_id, adapter) if adapter else 0
+            if not count:
                 break
-            try:
-                answers = await adapter.read_stock([channel_sku for _, channel_sku in due])
-            except ChannelError as error:
-                log.warning(
-                    "read_failed", channel_id=channel_id, code=error.code, detail=str(error)
-                )
-                break
-            async with runtime.database.transaction() as session:
-                await readings.record(
-                    session,
-                    [listing_id for listing_id, _ in due],
-                    answers,
-                    asked_at=asked_at,
-                    margins=runtime.margins,
-                    now=runtime.clock.now(),
-                )
-            done += len(due)
+            done += count
         if done:
             await ring_channels(runtime)
     return done
+
+
+async def _read_some(runtime: Runtime, channel_id: int, adapter: Adapter) -> int:
+    """Read as many numbers as one call takes; 0 when none is due or the channel fails."""
+    asked_at = runtime.clock.now()
+    async with runtime.database.sessions() as session:
+        due = await readings.due(
+            session, channel_id, most=adapter.capabilities.read_batch_max, now=asked_at
+        )
+    if not due:
+        return 0
+    listing_ids = [listing_id for listing_id, _ in due]
+    try:
+        answers = await adapter.read_stock([channel_sku for _, channel_sku in due])
+    except ChannelError as error:
+        _warn("read_failed", channel_id, error)
+        async with runtime.database.transaction() as session:
+            await readings.failed(session, listing_ids, f"{error.code}: {error}")
+        return 0
+    async with runtime.database.transaction() as session:
+        await readings.record(
+            session,
+            listing_ids,
+            answers,
+            asked_at=asked_at,
+            margins=runtime.margins,
+            now=runtime.clock.now(),
+        )
+    return len(due)

@@ -59,6 +59,11 @@ def _waits(now: datetime) -> dict[str, ColumnElement[bool]]:
             InboundEvent.state == "new",
             InboundEvent.received_at < now - timedelta(seconds=UNHANDLED_SECONDS),
         ),
+        "expire": exists().where(
+            SalesOrder.reservation.is_(True),
+            SalesOrder.cancelled.is_(False),
+            SalesOrder.expires_at <= now,
+        ),
         "refresh": or_(exists(select(StaleSku.sku_id)), exists().where(Listing.reassess_at <= now)),
         "desk": or_(
             exists().where(Oversell.state == "open"),

@@ -7,14 +7,15 @@ from typing import Annotated, Any, Literal
 
 from litestar import Controller, delete, get, post
 from litestar.params import Body, JSONBody, QueryParameter
-from litestar.status_codes import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from msgspec import Struct
 from sqlalchemy import select
 
 from inventory import alerts, audit
 from inventory.api.context import Caller, Services, needs
-from inventory.api.paging import ID_MAX, SMALL_ID_MAX, Cursor, Limit, Page, SmallId, id_in, page
+from inventory.api.paging import ID_MAX, SMALL_ID_MAX, Cursor, Id, Limit, Page, SmallId, id_in, page
 from inventory.api.problems import problems
+from inventory.errors import NotFound, WrongState
 from inventory.fields import Code, Count
 from inventory.models import Alert, AlertRule, Sku
 from inventory.security import Scope
@@ -139,6 +140,30 @@ class AlertController(Controller):
         async with services.database.sessions() as session:
             rows = await session.scalars(query.order_by(Alert.id.desc()).limit(limit + 1))
             return page([_alert(alert) for alert in rows], limit, lambda row: row.id)
+
+    @post(
+        "/{alert_id:int}/close",
+        guards=[WRITE],
+        status_code=HTTP_200_OK,
+        responses=problems(404, 409),
+    )
+    async def close_alert(self, alert_id: Id, services: Services) -> AlertRow:
+        """Close an alert by hand, but for low stock, which closes itself.
+
+        It fires again when its cause begins anew.
+        """
+        async with services.database.transaction() as session:
+            found = await session.get(Alert, alert_id)
+            if found is None:
+                raise NotFound(f"no alert {alert_id}")
+            if found.rule_id is not None:
+                raise WrongState("a low-stock alert closes itself when stock is back")
+            now = services.clock.now()
+            await alerts.close(session, kind=found.kind, subject=found.subject, now=now)
+            await session.refresh(found)
+            row = _alert(found)
+        services.bell.ring("notify")
+        return row
 
 
 def _alert(alert: Alert) -> AlertRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -41,14 +41,17 @@ def demo(
     except (ProcessError, TimeoutError) as error:
         typer.echo(f"hikiate: {error}", err=True)
         raise typer.Exit(1) from error
-    text = json.dumps(figures, indent=2, default=str)
-    if report is not None:
-        report.write_text(text + "\n")
-    if books is not None:
-        books.write_text(json.dumps(marketplace_books, indent=2) + "\n")
-    if json_out:
-        typer.echo(text)
-    else:
-        typer.echo("\n".join(reports.sentences(figures)))
+    _write(report, figures)
+    _write(books, marketplace_books)
+    typer.echo(_json(figures) if json_out else "\n".join(reports.sentences(figures)))
     if not reports.clean(figures):
         raise typer.Exit(1)
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2, default=str)
+
+
+def _write(path: Path | None, content: dict[str, Any]) -> None:
+    if path is not None:
+        path.write_text(_json(content) + "\n")

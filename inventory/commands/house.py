@@ -19,7 +19,9 @@ JsonOut = Annotated[bool, typer.Option("--json", help="Write JSON to standard ou
 
 
 def up(
-    port: Annotated[int, typer.Option(help="Port of the API.", min=1, max=65535)] = 8000,
+    port: Annotated[
+        int, typer.Option(help="Port of the API.", min=1, max=65535, envvar="HIKIATE_API_PORT")
+    ] = 8000,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where embedded servers keep their data.")
     ] = None,
@@ -76,8 +78,12 @@ def migrate() -> None:
 
 
 def api(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on.", envvar="HIKIATE_API_HOST")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port to listen on.", min=1, max=65535, envvar="HIKIATE_API_PORT")
+    ] = 8000,
 ) -> None:
     """Serve the REST API."""
     import uvicorn

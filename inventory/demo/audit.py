@@ -95,35 +95,70 @@ def recorded(evidence: Evidence) -> dict[str, list[float]]:
 class Delays(Struct, frozen=True, kw_only=True):
     """How long sales took to be shown: milliseconds by (selling kind, showing kind).
 
-    `unshown` counts pairs of a sale and another listing that never got a write containing it;
-    `not_needed` those of them whose listing shows the wanted number all the same, because it
-    already stood that low.
+    `shown` has every sale that got a write containing it; `lowered` only those whose listing stood
+    above what was allowed when the ledger learned of the sale, so that it had to be lowered.
+    `unshown` counts pairs of a sale and another listing that never got such a write;
+    `not_needed` those of them whose listing shows the wanted number all the same.
     """
 
     shown: dict[tuple[str, str], list[float]]
+    lowered: dict[tuple[str, str], list[float]]
     unshown: dict[str, int]
     not_needed: dict[str, int]
 
 
 def delays(evidence: Evidence) -> Delays:
     """From the marketplace's order time to the first write elsewhere that contains the sale."""
-    writes = _writes(evidence)
-    recorded = {(row["kind"], row["order_ref"], row["sku"]): row for row in evidence.rows["sales"]}
+    writes, displays = _writes(evidence), Displays(evidence)
+    sales = {(row["kind"], row["order_ref"], row["sku"]): row for row in evidence.rows["sales"]}
     wrong = {line.split(":")[0] for line in stale(evidence)}
     shown: dict[tuple[str, str], list[float]] = defaultdict(list)
+    lowered: dict[tuple[str, str], list[float]] = defaultdict(list)
     unshown: dict[str, int] = defaultdict(int)
     not_needed: dict[str, int] = defaultdict(int)
     for kind, order, sku, other in _pairs(evidence):
-        sale = recorded.get((kind, order["ref"], sku))
+        sale = sales.get((kind, order["ref"], sku))
         at = _first(writes[other["id"]], sale)
-        if at is not None:
+        if sale is not None and at is not None:
             late = (at - moment(order["placed_at"])).total_seconds() * 1000
             shown[kind, other["kind"]].append(late)
+            stood = displays.at(other["kind"], other["channel_sku"], sale["recorded_at"])
+            if stood > sale["wanted"]:
+                lowered[kind, other["kind"]].append(late)
         elif sale is None or f"{other['kind']} {other['channel_sku']}" in wrong:
             unshown[kind] += 1
         else:
             not_needed[kind] += 1
-    return Delays(shown=dict(shown), unshown=dict(unshown), not_needed=dict(not_needed))
+    return Delays(
+        shown=dict(shown), lowered=dict(lowered), unshown=dict(unshown), not_needed=dict(not_needed)
+    )
+
+
+class Displays:
+    """What each marketplace displayed at any moment, replayed from its own books."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._events: dict[tuple[str, str], list[tuple[datetime, int | None, int]]]
+        self._events = defaultdict(list)
+        for kind, market in evidence.books["markets"].items():
+            for write in market["writes"]:
+                event = (moment(write["at"]), write["after"], 0)
+                self._events[kind, write["key"]].append(event)
+            for order in market["orders"]:
+                for line in order["lines"]:
+                    event = (moment(order["placed_at"]), None, line["quantity"])
+                    self._events[kind, line["key"]].append(event)
+        for events in self._events.values():
+            events.sort(key=lambda event: event[0])
+
+    def at(self, kind: str, key: str, when: datetime) -> int:
+        """The number displayed at a moment."""
+        displayed = 0
+        for at, written, sold in self._events[kind, key]:
+            if at > when:
+                break
+            displayed = displayed - sold if written is None else written
+        return displayed
 
 
 def _pairs(evidence: Evidence) -> Iterator[tuple[str, dict[str, Any], str, RowMapping]]:

@@ -26,7 +26,7 @@ class Board:
 
     def say(self, text: str) -> None:
         """One line of news."""
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=True)
 
     def open(self) -> None:
         """Begin to show the table, where there is a terminal."""
@@ -62,12 +62,13 @@ def _totals(evidence: Evidence, alerts: int) -> str:
 
 def _table(evidence: Evidence, figures: dict[str, dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("channel", "orders", "numbers pushed", "a sale shown after: half", "99 %"):
+    for heading in ("channel", "orders", "numbers pushed", "others lowered after: half", "99 %"):
         table.add_column(heading, justify="left" if heading == "channel" else "right")
     for kind in KINDS:
         sold = figures[kind]
         pushed = sum(row["kind"] == kind for row in evidence.rows["pushes"])
-        table.add_row(kind, str(sold["sold"]), str(pushed), _ms(sold["p50"]), _ms(sold["p99"]))
+        late = sold["when_lowered"]
+        table.add_row(kind, str(sold["sold"]), str(pushed), _ms(late["p50"]), _ms(late["p99"]))
     return table
 
 

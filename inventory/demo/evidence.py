@@ -26,9 +26,13 @@ _QUERIES = {
     " l.shipped FROM sales_order o JOIN channel c ON c.id = o.channel_id"
     " LEFT JOIN order_line l ON l.order_id = o.id LEFT JOIN sku s ON s.id = l.sku_id"
     " WHERE NOT o.reservation",
+    # `wanted`: what the ledger allowed every listing to show once the sale was in it.
     "sales": "SELECT c.kind, split_part(f.fact_ref, '@', 1) AS order_ref, s.code AS sku,"
-    " min(m.revision) AS revision, min(m.recorded_at) AS recorded_at"
-    " FROM movement m JOIN fact f ON f.id = m.fact_id JOIN channel c ON c.id = f.channel_id"
+    " min(m.revision) AS revision, min(m.recorded_at) AS recorded_at,"
+    " greatest(min(m.left_after) - min(s.safety_stock), 0) AS wanted"
+    " FROM (SELECT *, sum(on_hand_delta - reserved_delta) OVER ("
+    "  PARTITION BY sku_id, location_id ORDER BY revision) AS left_after FROM movement) m"
+    " JOIN fact f ON f.id = m.fact_id JOIN channel c ON c.id = f.channel_id"
     " JOIN sku s ON s.id = m.sku_id WHERE m.kind IN ('reserve', 'ship') AND f.kind = 'observe'"
     " GROUP BY 1, 2, 3",
     "listings": "SELECT l.id, c.kind, l.channel_sku, s.code AS sku, l.quantity_wanted, l.lane,"

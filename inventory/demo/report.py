@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -107,17 +107,19 @@ def _cancellation(row: RowMapping) -> dict[str, Any]:
 
 
 def shown(evidence: Evidence) -> dict[str, Any]:
-    """Per selling channel: how long until the others showed it, in all and by showing channel."""
+    """Per selling channel: how long until the others showed it, in all and by showing channel.
+
+    `when_lowered` leaves out listings that stood low enough already, whose next write came when it
+    came.
+    """
     measured = audit.delays(evidence)
-    by_kind: dict[str, list[float]] = defaultdict(list)
-    for (kind, _), values in measured.shown.items():
-        by_kind[kind] += values
     return {
         kind: {
             "sold": sum(seller == kind for seller, _ in evidence.placed()),
-            **audit.summary(by_kind[kind]),
+            **audit.summary(_of_seller(measured.shown, kind)),
             "unshown": measured.unshown.get(kind, 0),
             "not_needed": measured.not_needed.get(kind, 0),
+            "when_lowered": audit.summary(_of_seller(measured.lowered, kind)),
             "to": {
                 other: audit.summary(values)
                 for (seller, other), values in sorted(measured.shown.items())
@@ -126,6 +128,10 @@ def shown(evidence: Evidence) -> dict[str, Any]:
         }
         for kind in KINDS
     }
+
+
+def _of_seller(measured: Mapping[tuple[str, str], list[float]], kind: str) -> list[float]:
+    return [value for (seller, _), values in measured.items() if seller == kind for value in values]
 
 
 def clean(report: Mapping[str, Any]) -> bool:
@@ -153,10 +159,11 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
     ]
     told += [f"  {row['channel']} {row['order']}: {_metric(row)}" for row in confirmed]
     for kind, figures in report["sale_to_shown_ms"].items():
-        if figures["count"]:
+        lowered = figures["when_lowered"]
+        if lowered["count"]:
             told.append(
-                f"  A sale on {kind} was shown elsewhere after {figures['p50']} ms (half),"
-                f" {figures['p99']} ms (99 %), {figures['max']} ms at most."
+                f"  A sale on {kind} lowered the others after {lowered['p50']} ms (half),"
+                f" {lowered['p99']} ms (99 %), {lowered['max']} ms at most."
             )
     told.append(_verdict(report))
     return told

@@ -15,6 +15,7 @@ class Channel(Base):
     """One connected shop. Credentials are sealed; `cursor` and `watermark` are of its order pulls.
 
     The rules (safety stock, cap, floor) hold for all its listings unless a listing says otherwise.
+    `relative` is its adapter's word that numbers can be changed by a difference.
     `metrics` overrides the thresholds of `penalties` and says from when our history is complete.
     The next pull is due at `pull_due_at`; where there is need it may come at `pull_may_at`.
     `location_ids` is the order in which its sales take stock, None for all sellable locations.
@@ -28,6 +29,7 @@ class Channel(Base):
     settings: Mapped[Json] = mapped_column(server_default="{}")
     credentials: Mapped[bytes | None]
     frozen: Mapped[bool] = mapped_column(server_default=text("false"))
+    relative: Mapped[bool] = mapped_column(server_default=text("false"))
     location_ids: Mapped[list[int] | None] = mapped_column(ARRAY(INTEGER))
     safety_stock: Mapped[int] = mapped_column(server_default="0")
     safety_percent: Mapped[int] = mapped_column(server_default="0")

@@ -76,6 +76,11 @@ class SalesOrder(Base):
     __table_args__ = (
         UniqueConstraint("channel_id", "order_ref"),
         Index(None, "channel_id", "ordered_at"),
+        Index(
+            "ix_sales_order_expiring",
+            "expires_at",
+            postgresql_where=text("reservation AND NOT cancelled"),
+        ),
         Index("ix_sales_order_cancelled", "id", postgresql_where=text("cancelled")),
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 
 import httpx
 from sqlalchemy import select
 
+from inventory import alerts
 from inventory.api.context import Services
 from inventory.db import Database
 from inventory.models import Audit, WebhookEndpoint
@@ -14,6 +16,7 @@ from inventory.security import Vault
 from tests.api.conftest import SECRET_KEY, Look, problem
 
 NOON = "2026-11-21T12:00:00Z"
+MOMENT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 async def test_rule_fires_for_what_is_low_already_and_closes_with_it(
@@ -127,3 +130,26 @@ async def test_messages_are_logged_and_sent_again(
     assert (await admin.get("/webhook-endpoints")).json()["items"] == []
     assert problem(await admin.post("/deliveries/1/replay")) == (409, "wrong_state")
     assert problem(await admin.delete("/webhook-endpoints/1")) == (404, "not_found")
+
+
+async def test_only_an_alert_that_does_not_close_itself_is_closed_by_hand(
+    admin: httpx.AsyncClient, store: str, database: Database
+) -> None:
+    await admin.post("/alert-rules", json={"sku": "MUG", "level": 10})
+    async with database.transaction() as session:
+        detail = {"endpoint": 7}
+        await alerts.fire(
+            session, kind="endpoint_disabled", subject="endpoint:7", detail=detail, now=MOMENT
+        )
+
+    refused = await admin.post("/alerts/1/close")
+    closed = await admin.post("/alerts/2/close")
+    again = await admin.post("/alerts/2/close")
+    missing = await admin.post("/alerts/9/close")
+
+    assert (refused.status_code, problem(refused)["code"]) == (409, "wrong_state")
+    assert (closed.status_code, closed.json()["state"]) == (200, "closed")
+    assert again.json() == closed.json()
+    assert (missing.status_code, problem(missing)["code"]) == (404, "not_found")
+    [still_open] = (await admin.get("/alerts", params={"state": "open"})).json()["items"]
+    assert still_open["id"] == 1

@@ -33,7 +33,7 @@ class Shop:
         """Receive the units; X is known to show them, and its channel was pulled just now."""
         now = self.clock.now()
         sku = SkuFactory.build(code="MUG")
-        first = ChannelFactory.build(kind=kind, watermark=now)
+        first = ChannelFactory.build(kind=kind, watermark=now, relative=kind == "shopify")
         second = ChannelFactory.build(kind="yahoo", watermark=now)
         await save(sku, first, second)
         known: dict[str, Any] = {"known_from": now, "known_at": now, "quantity_known": units}

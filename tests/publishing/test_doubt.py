@@ -165,3 +165,28 @@ async def test_a_mark_made_during_a_refresh_stays(
         assert len(list(await session.scalars(select(StaleSku)))) == 1
     await shop.refresh()
     assert await shop.numbers() == [(7, None)]
+
+
+async def test_an_unknown_change_of_a_relative_channel_starts_anew_from_zero(
+    shop: Shop, save: Save
+) -> None:
+    await shop.open(save, kind="shopify")
+    await shop.sell(shop.y, 2)
+    await shop.refresh()
+    first = await shop.claim()
+    assert first is not None
+    await shop.ended(first)
+    await shop.sell(shop.y, 1, "o-2")
+    await shop.refresh()
+    claim = await shop.claim()
+    assert claim is not None
+    await shop.ended(claim, PushStatus.UNKNOWN)
+    await shop.refresh()
+    assert await shop.numbers() == []
+    assert await shop.numbers(zero=True) == [(0, None)]
+    assert await shop.numbers() == []  # what was sold there meanwhile is not in the ledger yet
+    shop.later(5)
+    assert await shop.read(0) == ["X"]
+    shop.later(1)
+    await shop.pulled()
+    assert await shop.numbers() == [(7, 7)]

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
-from sqlalchemy import Select, select, text
+from sqlalchemy import text, update
 
 from channels.base import Adapter
 from inventory import catalogue, connections, publishing
@@ -18,26 +18,15 @@ from inventory.catalogue import ListingRow, NewSku
 from inventory.connections import NewChannel
 from inventory.doorbell import Doorbell
 from inventory.facts import AdjustReason, Fact, StockAdjusted, StockReceived
-from inventory.models import (
-    Alert,
-    Cancellation,
-    Channel,
-    InboundEvent,
-    Listing,
-    OrderLine,
-    Push,
-    PushRow,
-    SalesOrder,
-    Sku,
-    StockLevel,
-)
-from inventory.vocabulary import Kind
+from inventory.models import Channel, SalesOrder
 from tests.channels.sandbox_process import SandboxProcess
+from tests.workers.seen import KINDS, Seen, channel_sku, is_absolute
 from tests.workers.wire import Wire
-from workers import desk, pull, push, sweep
+from workers import desk, pull, push
 from workers.runtime import Runtime
 
-KINDS = ("rakuten", "yahoo", "amazon", "shopify")
+__all__ = ["KINDS", "PUSHES", "Night", "channel_sku", "is_absolute"]
+
 PATIENCE_SECONDS = 15.0
 LOOK_SECONDS = 0.05
 BY = "mori"
@@ -70,21 +59,12 @@ PUSHES = {
 }
 
 
-def channel_sku(kind: str, sku: str) -> str:
-    """What a SKU is called at a marketplace."""
-    low = sku.lower()
-    names = {"rakuten": f"{low}/x", "yahoo": f"{low}:x", "amazon": f"{sku}-A"}
-    return names.get(kind, f"S-{sku}")
-
-
-class Night:
+class Night(Seen):
     """The house, its shops, and the words in which the stories are told."""
 
     def __init__(self, runtime: Runtime, sandbox: SandboxProcess, wire: Wire) -> None:
-        self.runtime = runtime
-        self.sandbox = sandbox
+        super().__init__(runtime, sandbox)
         self.wire = wire
-        self.ids: dict[str, int] = {}
         self._bell = Bell()
         runtime.doorbell = self._bell
 
@@ -257,8 +237,8 @@ class Night:
 
     async def do(self, task: str, arguments: Sequence[Any] = ()) -> int:
         """Do one piece of publishing as a worker would."""
-        work = {"push": push.push, "read": push.read}[task]
-        return await work(self.runtime, *arguments)
+        works: dict[str, Callable[..., Awaitable[int]]] = {"push": push.push, "read": push.read}
+        return await works[task](self.runtime, *arguments)
 
     async def rested(self) -> None:
         """The minutes have passed in which every call budget fills up again."""
@@ -295,94 +275,13 @@ class Night:
         """A new second begins: marketplaces cut order times off to the second."""
         await asyncio.sleep(1.0 - time.time() % 1.0)
 
-    # What can be seen.
-
-    def shown(self, sku: str = "MUG") -> dict[str, int]:
-        """What every marketplace displays."""
-        return {
-            kind: self.sandbox.displayed(kind)[channel_sku(kind, sku)]
-            for kind in self.ids
-            if kind in KINDS
-        }
-
-    def writes(self, kind: str, sku: str = "MUG") -> list[tuple[int, int]]:
-        """Every write that took effect at a marketplace: (before, after)."""
-        key = channel_sku(kind, sku)
-        books = self.sandbox.books(kind)["writes"]
-        return [(row["before"], row["after"]) for row in books if row["key"] == key]
-
-    async def stock(self, sku: str = "MUG") -> tuple[int, int]:
-        """On hand and reserved."""
-        query = select(StockLevel).join(Sku, Sku.id == StockLevel.sku_id).where(Sku.code == sku)
-        [level] = await self.rows(query)
-        return level.on_hand, level.reserved
-
-    async def channel(self, kind: str) -> Channel:
-        """A channel's row."""
-        row: Channel
-        [row] = await self.rows(select(Channel).where(Channel.id == self.ids[kind]))
-        return row
-
-    async def listing(self, kind: str, sku: str = "MUG") -> Listing:
-        """A listing's row."""
-        row: Listing
-        named = (Listing.channel_id == self.ids[kind], Listing.channel_sku == channel_sku(kind, sku))
-        [row] = await self.rows(select(Listing).where(*named))
-        return row
-
-    async def order(self, kind: str, ref: str) -> SalesOrder | None:
-        """An order's row, if it is recorded."""
-        named = (SalesOrder.channel_id == self.ids[kind], SalesOrder.order_ref == ref)
-        found = await self.rows(select(SalesOrder).where(*named))
-        return found[0] if found else None
-
-    async def events(self, kind: str) -> list[InboundEvent]:
-        """What a channel told us, in order."""
-        query = select(InboundEvent).where(InboundEvent.channel_id == self.ids[kind])
-        return await self.rows(query.order_by(InboundEvent.id))
-
-    async def push_ends(self, kind: str) -> list[str]:
-        """What became of every number sent to a channel, in order."""
-        return [
-            row.status
-            for row in await self.rows(
-                select(PushRow)
-                .join(Push, Push.id == PushRow.push_id)
-                .where(Push.channel_id == self.ids[kind])
-                .order_by(Push.id)
-            )
-        ]
-
-    async def cancellation(self, kind: str, ref: str) -> Cancellation | None:
-        """The cancellation of an order, if there is one."""
-        found = await self.rows(
-            select(Cancellation)
-            .join(SalesOrder, SalesOrder.id == Cancellation.order_id)
-            .where(SalesOrder.order_ref == ref, SalesOrder.channel_id == self.ids[kind])
-        )
-        return found[0] if found else None
-
-    async def alerts(self) -> set[tuple[str, str]]:
-        """What the watch finds worth an alert now: (kind, subject) of all that are open."""
-        await sweep.watch(self.runtime)
-        found = await self.rows(select(Alert).where(Alert.state == "open"))
-        return {(alert.kind, alert.subject) for alert in found}
-
-    async def units_sold(self) -> int:
-        """Units of all recorded orders."""
-        return sum(line.ordered for line in await self.rows(select(OrderLine)))
-
-    async def rows(self, query: Select[Any]) -> list[Any]:
-        """What a query finds."""
-        async with self.runtime.database.sessions() as session:
-            return list(await session.scalars(query))
+    async def set_channel(self, kind: str, **values: Any) -> None:
+        """Change a channel's row behind everyone's back."""
+        async with self.runtime.database.transaction() as session:
+            mine = update(Channel).where(Channel.id == self.ids[kind])
+            await session.execute(mine.values(**values))
 
     async def execute(self, statement: str) -> None:
         """Turn a screw by hand."""
         async with self.runtime.database.transaction() as session:
             await session.execute(text(statement))
-
-
-def is_absolute(kind: str) -> bool:
-    """Whether the marketplace's numbers can only be overwritten."""
-    return kind != Kind.SHOPIFY

@@ -83,9 +83,7 @@ async def test_a_zero_that_overtakes_is_there_in_the_end(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_two_workers_have_one_push_in_flight(
-    night: Night, rival: Runtime, kind: str
-) -> None:
+async def test_two_workers_have_one_push_in_flight(night: Night, rival: Runtime, kind: str) -> None:
     await night.open(kind, units=10)
     await night.damage(2)
     held = night.wire.hold(PUSHES[kind])
@@ -130,3 +128,26 @@ async def test_two_workers_pull_the_same_orders_and_book_them_once(
     assert night.shown() == {kind: 7}
     assert {event.state for event in await night.events(kind)} == {"handled"}
     assert channel_sku(kind, "MUG") in night.sandbox.displayed(kind)
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["in doubt", "taken"])
+async def test_a_reading_that_a_push_outran_is_not_believed(night: Night, answered: bool) -> None:
+    await night.open("shopify", units=10)
+    await night.execute("UPDATE listing SET read_after = now()")
+    held = night.wire.hold("inventoryItems", before=False)
+    reading = asyncio.create_task(push.read(night.runtime, night.ids["shopify"]))
+    async with asyncio.timeout(HELD_SECONDS_MAX):
+        await held.reached.wait()
+
+    if not answered:
+        night.wire.cut(PUSHES["shopify"], before=False)
+    await night.receive("MUG", 5)
+    await push.refresh(night.runtime)
+    await push.push(night.runtime, night.ids["shopify"], "number")
+    held.release()
+    await reading
+    await night.pull_all()
+    await night.rounds(2)
+
+    # Had the old answer been believed, the five units would have been added twice.
+    assert night.writes("shopify") == [(10, 15)]

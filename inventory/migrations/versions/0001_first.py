@@ -92,6 +92,7 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         sa.Column("settings", JSONB(), server_default="{}", nullable=False),
         sa.Column("credentials", sa.LargeBinary(), nullable=True),
         sa.Column("frozen", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("relative", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("location_ids", ARRAY(sa.Integer()), nullable=True),
         sa.Column("safety_stock", sa.Integer(), server_default="0", nullable=False),
         sa.Column("safety_percent", sa.Integer(), server_default="0", nullable=False),
@@ -473,6 +474,13 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         "sales_order",
         ["channel_id", "ordered_at"],
         unique=False,
+    )
+    op.create_index(
+        "ix_sales_order_expiring",
+        "sales_order",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("reservation AND NOT cancelled"),
     )
     op.create_index(
         "ix_sales_order_cancelled",
