@@ -13,6 +13,7 @@ from channels.limits import Budgets
 
 JST = timezone(timedelta(hours=9))
 BODY_BYTES_MAX = 20_000_000
+RETRY_SECONDS_MAX = 3600.0
 
 
 class ChannelHttp:
@@ -84,7 +85,8 @@ class ChannelHttp:
                 raise OutcomeUnknown(message)
             raise RetryLater(message)
         if len(response.content) > BODY_BYTES_MAX:
-            raise BadAnswer(f"{endpoint}: answer of {len(response.content)} bytes")
+            message = f"{endpoint}: answer of {len(response.content)} bytes"
+            raise OutcomeUnknown(message) if writes else BadAnswer(message)
         return response
 
     async def aclose(self) -> None:
@@ -94,4 +96,5 @@ class ChannelHttp:
 
 def _retry_after(response: httpx.Response) -> float:
     text = response.headers.get("retry-after", "")
-    return float(text) if text.replace(".", "", 1).isdigit() else 2.0
+    asked = float(text) if text.replace(".", "", 1).isdigit() else 2.0
+    return min(asked, RETRY_SECONDS_MAX)

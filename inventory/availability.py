@@ -66,21 +66,25 @@ def wanted_quantity(available: int, rules: Rules) -> int:
     )
 
 
-def target_absolute(wanted: int, shown: Shown | None, *, unseen: int) -> Target:
+def target_absolute(
+    wanted: int, shown: Shown | None, *, lower_margin: int, raise_margin: int
+) -> Target:
     """For a channel whose number can only be overwritten.
 
-    Overwriting gives back what was sold there unseen (up to `unseen` units), so a number counts as
-    lower only if it is at most the lowest number that may stand there less those units. A number
-    that must fall is sent that low at once; anything above waits as a raise, less the margin.
+    Overwriting gives back what was sold there unseen, so a number counts as lower only if it is at
+    most the lowest number that may stand there less `lower_margin`, the units that may have been
+    sold since that number was known. A number that must fall is sent that low at once; anything
+    above waits as a raise, less `raise_margin`, the units that may have been sold since the
+    watermark.
     """
     if shown is None:
         lane = Lane.READ if wanted else Lane.ZERO
         return Target(wanted=wanted, quantity=wanted, lane=lane)
     if shown.high > wanted:
-        quantity = max(min(wanted, shown.low - unseen), 0)
+        quantity = max(min(wanted, shown.low - lower_margin), 0)
         lane = Lane.LOWER if quantity else Lane.ZERO
         return Target(wanted=wanted, quantity=quantity, lane=lane)
-    raised = max(wanted - unseen, 0)
+    raised = max(wanted - raise_margin, 0)
     lane_or_none = Lane.RAISE if raised > shown.low else None
     return Target(wanted=wanted, quantity=raised if lane_or_none else shown.low, lane=lane_or_none)
 
@@ -93,9 +97,10 @@ def target_relative(wanted: int, shown: Shown | None, *, doubted: bool = False) 
     """
     if shown is None and doubted:
         return Target(wanted=wanted, quantity=0, lane=Lane.ZERO)
-    if shown is None or shown.low != shown.high:
+    if shown is None or (shown.low != shown.high and (not wanted or shown.low <= wanted)):
         lane = Lane.READ if wanted else Lane.ZERO
         return Target(wanted=wanted, quantity=wanted, lane=lane)
+    # Where the number is not certain, the part that is surely too much is taken back at once.
     change = wanted - shown.low
     if change == 0:
         return Target(wanted=wanted, quantity=wanted, lane=None, change=0)

@@ -100,7 +100,7 @@ async def mark_stale(session: AsyncSession, sku_ids: Collection[int], now: datet
         text(
             "INSERT INTO stale_sku (sku_id, marked_at) SELECT sku_id, :now"
             " FROM unnest(cast(:ids AS int[])) AS sku_id ORDER BY sku_id"
-            " ON CONFLICT (sku_id) DO UPDATE SET mark = stale_sku.mark + 1"
+            " ON CONFLICT (sku_id) DO UPDATE SET mark = excluded.mark"
         ),
         {"now": now, "ids": sorted(set(sku_ids))},
     )
@@ -109,7 +109,7 @@ async def mark_stale(session: AsyncSession, sku_ids: Collection[int], now: datet
 async def sku_by_code(session: AsyncSession, code: str, *, lock: bool = False) -> Sku:
     """The SKU. Raises `UnknownSku`."""
     query = select(Sku).where(Sku.code == code)
-    sku = await session.scalar(query.with_for_update() if lock else query)
+    sku = await session.scalar(query.with_for_update(key_share=True) if lock else query)
     if sku is None:
         raise UnknownSku(f"no SKU {code!r}")
     return sku
@@ -242,7 +242,7 @@ async def _listings(
         select(Listing)
         .where(Listing.channel_id == channel_id, Listing.channel_sku.in_(channel_skus))
         .order_by(Listing.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     return {listing.channel_sku: listing for listing in rows}
 
@@ -261,7 +261,7 @@ async def change_listing(
     sku_id = await session.scalar(
         select(Listing.sku_id)
         .where(Listing.id == listing_id, Listing.channel_id == channel_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     if sku_id is None:
         raise NotFound(f"no listing {listing_id}")

@@ -72,7 +72,7 @@ class ChannelChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 async def channel_by_code(session: AsyncSession, code: str, *, lock: bool = False) -> Channel:
     """The channel. Raises `NotFound`."""
     query = select(Channel).where(Channel.code == code)
-    channel = await session.scalar(query.with_for_update() if lock else query)
+    channel = await session.scalar(query.with_for_update(key_share=True) if lock else query)
     if channel is None:
         raise NotFound(f"no channel {code!r}")
     return channel

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from inventory.db import Connection
 
 RACES_MAX = 5
+PRICE_MAX = 1_000_000_000
 
 
 class Ledger:
@@ -63,11 +64,12 @@ class Ledger:
         pool = await self._database.pool()
         # Another process may make the same order or balance row, or use the same name, between
         # our read and our write; the unique keys tell, and the second look then sees its row.
+        # Where a lock of somebody else's runs across ours, PostgreSQL undoes one of the two.
         for _ in range(RACES_MAX):
             try:
                 async with pool.acquire() as connection, connection.transaction():
                     return await _commit(connection, facts, self._clock.now())
-            except asyncpg.UniqueViolationError as error:
+            except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
                 race = error
         raise race
 
@@ -164,6 +166,8 @@ def _problem(fact: Fact) -> str | None:
             if not fact.lines or len({line.line_ref for line in fact.lines}) < len(fact.lines):
                 return "an order has at least one line and each line_ref once"
         case OrderObserved():
+            if any((line.unit_price or 0) > PRICE_MAX for line in fact.order.lines):
+                return f"a price is at most {PRICE_MAX} yen"
             if len({line.line_ref for line in fact.order.lines}) < len(fact.order.lines):
                 return "an order has each line_ref once"
             quantities = [

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ORDER_COLUMNS = (
     "channel_id, order_ref, id, reservation, expires_at, ordered_at, seen_at, revision, digest,"
     " hint, cancelled, cancelled_by, cancel_reason, cancelled_at, buyer_asked_to_cancel,"
-    " cancellable, fulfilled_by_channel, ship_by"
+    " cancellable, fulfilled_by_channel, ship_by, shipped"
 )
 
 
@@ -51,11 +51,13 @@ async def read_page(connection: Connection, facts: Sequence[Fact], now: datetime
 
 
 async def _read_book(connection: Connection, sku_ids: list[int]) -> Book:
-    rows = await connection.fetch(
+    lock = (
         "SELECT sku_id, location_id, on_hand, reserved, revision FROM stock_level"
-        " WHERE sku_id = ANY($1::int[]) ORDER BY sku_id, location_id FOR UPDATE",
-        sku_ids,
+        " WHERE sku_id = ANY($1::int[]) ORDER BY sku_id, location_id FOR UPDATE"
     )
+    # Whoever made us wait may have made a row that the first look could not see.
+    await connection.execute(lock, sku_ids)
+    rows = await connection.fetch(lock, sku_ids)
     levels = [
         Level(
             sku_id=row["sku_id"],

@@ -19,7 +19,7 @@ from inventory.availability import (
     target_relative,
     wanted_quantity,
 )
-from inventory.models import Listing, StaleSku
+from inventory.models import Listing, Sku, StaleSku
 from inventory.quantities import unseen_units
 from inventory.vocabulary import Kind
 
@@ -48,10 +48,15 @@ class Assessed(Struct, frozen=True, kw_only=True):
     stock_revision: int
 
 
+_LOCK = text(
+    "SELECT id FROM listing WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"
+).bindparams(bindparam("ids"))
 # One statement, so that stock, orders and listing are seen at one moment. `sold_after` is certainly
 # not contained in the number known at the channel, `sold_near` may be; `ended` units may have been
-# put back by the channel after we last knew its number. The lock leaves the key alone, so that a
-# sale of the listing, which refers to it, never waits for publishing.
+# put back by the channel after we last knew its number. The rows are locked by a statement before
+# it: one that had to wait for its lock would put a new row beside old sums. The lock leaves the key
+# alone, so that a sale of the listing, which refers to it, never waits for publishing.
+# The rate of sales is counted up to the watermark: what is later cannot all be seen yet.
 _ASSESS = text("""
 SELECT l.id, l.channel_id, l.channel_sku, l.sku_id, l.quantity_wanted, l.lane, l.revision_wanted,
   l.revision_published, l.wanted_at, l.raise_since, l.quantity_known, l.known_from, l.known_at,
@@ -73,7 +78,10 @@ CROSS JOIN LATERAL (
     coalesce(sum(v.revision), 0) AS revision
   FROM stock_level v WHERE v.sku_id = l.sku_id
 ) stock
-CROSS JOIN (SELECT CAST(:grain AS interval) AS grain, CAST(:rate_from AS timestamptz) AS since) p
+CROSS JOIN LATERAL (
+  SELECT CAST(:grain AS interval) AS grain,
+    coalesce(c.watermark, CAST(:now AS timestamptz)) - CAST(:rate_window AS interval) AS since
+) p
 CROSS JOIN LATERAL (
   SELECT
     coalesce(sum(o.ordered) FILTER (WHERE o.ordered_at > l.known_at), 0) AS sold_after,
@@ -84,7 +92,7 @@ CROSS JOIN LATERAL (
   FROM order_line o WHERE o.listing_id = l.id
     AND (o.ordered_at > least(l.known_from - p.grain, p.since) OR o.ended_at > l.known_at)
 ) sold
-WHERE l.id = ANY(:ids) ORDER BY l.id FOR NO KEY UPDATE OF l
+WHERE l.id = ANY(:ids) ORDER BY l.id
 """).bindparams(bindparam("ids"))
 
 
@@ -92,13 +100,11 @@ async def assess(
     session: AsyncSession, listing_ids: Collection[int], *, margins: Margins, now: datetime
 ) -> list[Assessed]:
     """Lock the listings and say what each should show now."""
+    ids = sorted(listing_ids)
+    await session.execute(_LOCK, {"ids": ids})
+    window = timedelta(seconds=margins.window_seconds)
     rows = await session.execute(
-        _ASSESS,
-        {
-            "ids": sorted(listing_ids),
-            "grain": ORDER_TIME_GRAIN,
-            "rate_from": now - timedelta(seconds=margins.window_seconds),
-        },
+        _ASSESS, {"ids": ids, "grain": ORDER_TIME_GRAIN, "now": now, "rate_window": window}
     )
     return [_assessed(row, margins, now) for row in rows.mappings()]
 
@@ -113,10 +119,10 @@ def _assessed(row: RowMapping, margins: Margins, now: datetime) -> Assessed:
     )
     wanted = wanted_quantity(int(row["available"]), rules)
     shown = _shown(row)
-    unseen = 0 if row["relative"] else _unseen(row, margins, now)
+    target, unseen = _target(row, wanted, shown, margins, now)
     return Assessed(
         row=row,
-        target=_target(row, wanted, shown, unseen),
+        target=target,
         shown=shown,
         unseen=unseen,
         stock_revision=int(row["stock_revision"]),
@@ -131,11 +137,11 @@ def _shown(row: RowMapping) -> Shown | None:
     return Shown(low=max(int(high - row["sold_near"]), 0), high=max(int(high + row["ended"]), 0))
 
 
-def _unseen(row: RowMapping, margins: Margins, now: datetime) -> int:
-    seen_until = max(
-        (moment for moment in (row["watermark"], row["known_from"]) if moment is not None),
-        default=None,
-    )
+def _unseen(
+    row: RowMapping, margins: Margins, now: datetime, *, since: Sequence[datetime | None]
+) -> int:
+    """Units that may have been sold unseen since the latest of some moments."""
+    seen_until = max((moment for moment in since if moment is not None), default=None)
     blind = BLIND_SECONDS_MAX if seen_until is None else (now - seen_until).total_seconds()
     return unseen_units(
         sold=int(row["sold_lately"]),
@@ -145,20 +151,28 @@ def _unseen(row: RowMapping, margins: Margins, now: datetime) -> int:
     )
 
 
-def _target(row: RowMapping, wanted: int, shown: Shown | None, unseen: int) -> Target:
+def _target(
+    row: RowMapping, wanted: int, shown: Shown | None, margins: Margins, now: datetime
+) -> tuple[Target, int]:
+    """What a listing should show, and the units that were taken to be sold there unseen."""
     if row["fulfilled_by_channel"]:
-        return Target(wanted=wanted, quantity=wanted, lane=None)
+        return Target(wanted=wanted, quantity=wanted, lane=None), 0
     if row["closed_by_channel"]:
-        return Target(wanted=0, quantity=0, lane=Lane.READ)
+        return Target(wanted=0, quantity=0, lane=Lane.READ), 0
     if row["kind"] == Kind.OWN_STORE:
         # A store that asks us has no number of its own that could be overwritten.
         changed = row["revision_published"] == 0 or row["quantity_known"] != wanted
         lane = (Lane.LOWER if wanted else Lane.ZERO) if changed else None
-        return Target(wanted=wanted, quantity=wanted, lane=lane)
+        return Target(wanted=wanted, quantity=wanted, lane=lane), 0
     if row["relative"]:
         doubted = row["read_after"] is not None and row["published_at"] is not None
-        return target_relative(wanted, shown, doubted=doubted)
-    return target_absolute(wanted, shown, unseen=unseen)
+        return target_relative(wanted, shown, doubted=doubted), 0
+    # A lower number must leave room for what was sold since we last knew the number; a raise gives
+    # back whatever was sold since the watermark.
+    since_known = _unseen(row, margins, now, since=(row["watermark"], row["known_from"]))
+    since_watermark = _unseen(row, margins, now, since=(row["watermark"],))
+    target = target_absolute(wanted, shown, lower_margin=since_known, raise_margin=since_watermark)
+    return target, since_watermark if target.lane is Lane.RAISE else since_known
 
 
 async def refresh(session: AsyncSession, *, margins: Margins, now: datetime) -> list[int]:
@@ -166,12 +180,17 @@ async def refresh(session: AsyncSession, *, margins: Margins, now: datetime) -> 
 
     A mark made again meanwhile stays. The caller evaluates alerts in the same transaction.
     """
-    marks = list(
-        await session.execute(
+    marks = sorted(
+        (row.sku_id, row.mark)
+        for row in await session.execute(
             select(StaleSku.sku_id, StaleSku.mark).order_by(StaleSku.marked_at).limit(REFRESH_MAX)
         )
     )
     sku_ids = [sku_id for sku_id, _ in marks]
+    # SKUs before listings before marks, each in order of id: as everybody else takes them.
+    await session.execute(
+        select(Sku.id).where(Sku.id.in_(sku_ids)).order_by(Sku.id).with_for_update(key_share=True)
+    )
     ids = list(await session.scalars(select(Listing.id).where(Listing.sku_id.in_(sku_ids))))
     await note(session, await assess(session, ids, margins=margins, now=now), now)
     for sku_id, mark in marks:
@@ -219,6 +238,9 @@ def _noted(listing: Assessed, now: datetime) -> dict[str, Any]:
     if in_sync or row["lane"] != target.lane.value or row["quantity_wanted"] != target.wanted:
         values |= {"revision_wanted": row["revision_wanted"] + 1, "quantity_wanted": target.wanted}
     values["raise_since"] = _raise_since(row, target, now)
+    if target.lane is Lane.ZERO and row["lane"] != Lane.ZERO:
+        # A zero does not wait for what an earlier number was refused for.
+        values |= {"not_before": None, "failures": 0}
     return values
 
 

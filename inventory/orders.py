@@ -37,6 +37,10 @@ class Line:
     ended_at: datetime | None = None
     parts: dict[int, Part] = field(default_factory=dict)
 
+    def sku_of(self, sku_id: int) -> int:
+        """The line's SKU: units once taken stay with theirs, whatever the listing says later."""
+        return self.sku_id if self.parts and self.sku_id is not None else sku_id
+
     @property
     def open(self) -> int:
         """Units still promised to the buyer."""
@@ -65,6 +69,7 @@ class Order:
     cancellable: bool = True
     fulfilled_by_channel: bool = False
     ship_by: datetime | None = None
+    shipped: bool = False
     lines: dict[str, Line] = field(default_factory=dict)
 
     def line(self, line_ref: str) -> Line:
@@ -78,11 +83,13 @@ def take_sale(order: Order, fact: SaleReceived, sku_ids: dict[str, int]) -> None
     order.ship_by = fact.ship_by
     for told in fact.lines:
         line = order.line(told.line_ref)
-        line.sku_id = sku_ids[told.sku]
+        line.sku_id = line.sku_of(sku_ids[told.sku])
         line.listing_id = told.listing_id
         line.ordered = told.quantity
         line.unit_price = told.unit_price
         line.ended_at = order.cancelled_at if order.cancelled else line.ended_at
+        if order.shipped:  # it left before we were told what was ordered
+            line.shipped += line.open
 
 
 def take_cancellation(order: Order, fact: CancellationReceived, now: datetime) -> None:
@@ -99,7 +106,8 @@ def take_shipment(order: Order, fact: ShipmentSeen) -> None:
     """Note what was shipped: all that is open, or units of some lines."""
     for told in fact.lines:
         order.line(told.line_ref).shipped += told.quantity
-    if not fact.lines:
+    if not fact.lines and not order.cancelled:
+        order.shipped = True
         for line in order.lines.values():
             line.shipped += line.open
 
@@ -125,7 +133,7 @@ def take_snapshot(
             continue
         listing_id, sku = fact.listings[told.channel_sku]
         line = order.line(told.line_ref)
-        line.sku_id, line.listing_id = sku_ids[sku], listing_id
+        line.sku_id, line.listing_id = line.sku_of(sku_ids[sku]), listing_id
         if told.cancelled > line.cancelled:
             line.ended_at = now
         line.ordered, line.cancelled, line.shipped = told.quantity, told.cancelled, told.shipped

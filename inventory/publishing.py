@@ -222,9 +222,10 @@ def _apply(
         listing.quantity_known = row.quantity
         listing.known_from, listing.known_at = sent_at, now
     listing.quantity_published, listing.published_at = row.quantity, now
-    listing.revision_published = max(listing.revision_published, row.revision)
+    if not _doubted(listing, sent_at):
+        listing.revision_published = max(listing.revision_published, row.revision)
     listing.failures, listing.failure, listing.not_before = 0, None, None
-    listing.reassess_at = now + timedelta(seconds=1)
+    listing.reassess_at = now
 
 
 def _doubted(listing: Listing, sent_at: datetime) -> bool:

@@ -59,7 +59,7 @@ def test_the_sellers_rules(available: int, rules: Rules, wanted: int) -> None:
 def test_an_absolute_channel(
     wanted: int, shown: Shown | None, unseen: int, quantity: int, lane: Lane | None
 ) -> None:
-    target = target_absolute(wanted, shown, unseen=unseen)
+    target = target_absolute(wanted, shown, lower_margin=unseen, raise_margin=unseen)
     assert target == Target(wanted=wanted, quantity=quantity, lane=lane)
 
 
@@ -71,6 +71,8 @@ def test_an_absolute_channel(
         (9, Shown(low=8, high=8), 1, Lane.RAISE),
         (8, Shown(low=8, high=8), 0, None),
         (8, Shown(low=7, high=8), None, Lane.READ),
+        (5, Shown(low=7, high=9), -2, Lane.LOWER),
+        (0, Shown(low=7, high=9), None, Lane.ZERO),
         (8, None, None, Lane.READ),
         (0, None, None, Lane.ZERO),
     ],
@@ -91,7 +93,7 @@ def test_what_goes_out_at_once_never_gives_back_a_unit_sold_unseen(
 ) -> None:
     """Whatever stands there within the range, less the unseen sales, is not below what is sent."""
     shown = Shown(low=low, high=low + width)
-    target = target_absolute(wanted, shown, unseen=unseen)
+    target = target_absolute(wanted, shown, lower_margin=unseen, raise_margin=unseen)
     if target.lane in {Lane.LOWER, Lane.ZERO}:
         assert target.quantity <= max(low - min(sold, unseen), 0)
     assert target.quantity <= max(wanted, shown.low)

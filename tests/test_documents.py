@@ -229,7 +229,9 @@ def test_worked_cases_are_what_publishing_decides() -> None:
     for wanted, known, unseen, sent, lane, why in table("docs/architecture.md", *heading):
         ends = re.fullmatch(r"(\d+) to (\d+)", known)
         shown = Shown(low=int(ends[1]), high=int(ends[2])) if ends else None
-        target = target_absolute(int(wanted), shown, unseen=int(unseen))
+        target = target_absolute(
+            int(wanted), shown, lower_margin=int(unseen), raise_margin=int(unseen)
+        )
         assert (str(target.quantity), target.lane or "–") == (sent, lane), why
 
 

@@ -73,6 +73,13 @@ async def test_the_second_command_uses_the_servers_of_the_first(
         assert client.ping()
 
 
+def is_running(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 async def test_what_was_committed_survives_a_kill_of_everything(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:
@@ -87,6 +94,10 @@ async def test_what_was_committed_survives_a_kill_of_everything(
             client.set("mug", 3)
         for pid in (command.pid, int(postmaster), int(valkey)):
             os.kill(pid, signal.SIGKILL)
+    # A process that is killed is not gone at once; until then it is a running server.
+    supervisor.wait_until(
+        lambda: not any(map(is_running, (int(postmaster), int(valkey)))), what="their end"
+    )
 
     server = start_postgres(tmp_path, supervisor)
     cache = start_valkey(tmp_path, supervisor)

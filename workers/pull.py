@@ -97,7 +97,7 @@ async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:
     """Store what was pulled, book it, then move the cursor; the watermark only past what is booked.
 
     The raise barrier trusts the watermark, so it stays behind any order that is stored and not
-    yet in the ledger.
+    yet in the ledger, also one that nobody can read: a person replays or dismisses it.
     """
     ids = await runtime.inbox.receive_orders(channel_id, pulled.orders)
     for order_ref, problem in pulled.problems:
@@ -110,7 +110,12 @@ async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:
     async with runtime.database.transaction() as session:
         waiting = await session.scalar(
             select(func.count()).where(
-                InboundEvent.channel_id == channel_id, InboundEvent.state == "new"
+                InboundEvent.channel_id == channel_id,
+                InboundEvent.kind == "order",
+                or_(
+                    InboundEvent.state == "new",
+                    (InboundEvent.state == "parked") & (InboundEvent.code != "unknown_listing"),
+                ),
             )
         )
         if not waiting:

@@ -43,13 +43,14 @@ async def refresh(runtime: Runtime) -> int:
 
 
 async def _refresh_some(runtime: Runtime) -> int:
+    now = runtime.clock.now()
     async with runtime.database.transaction() as session:
-        now = runtime.clock.now()
         sku_ids = await listings.refresh(session, margins=runtime.margins, now=now)
-        again = await listings.reassess(session, margins=runtime.margins, now=now)
         if sku_ids:
             await alerts.evaluate(session, sku_ids, now)
-    return len(sku_ids) + again
+    # A transaction of its own: two sets of listings in one could cross somebody else's locks.
+    async with runtime.database.transaction() as session:
+        return len(sku_ids) + await listings.reassess(session, margins=runtime.margins, now=now)
 
 
 _WAITING = text("""
@@ -152,6 +153,9 @@ async def _send(runtime: Runtime, adapter: Adapter | None, claim: Claim) -> bool
             failure=failure.code if failure else None,
             wait_seconds=failure.seconds if isinstance(failure, RetryLater) else 0,
         )
+    # A sale that came in meanwhile shows now, and not at the next sweep.
+    async with runtime.database.transaction() as session:
+        await listings.reassess(session, margins=runtime.margins, now=runtime.clock.now())
     return failure is None
 
 
@@ -212,10 +216,11 @@ async def _tell(runtime: Runtime, claim: Claim) -> None:
 
 async def settle_lost(runtime: Runtime) -> int:
     """End pushes whose sender died, as unknown; their numbers are read back."""
-    async with runtime.database.transaction() as session:
-        now = runtime.clock.now()
+    now = runtime.clock.now()
+    async with runtime.database.sessions() as session:
         lost = await publishing.lost_pushes(session, now)
-        for push_id in lost:
+    for push_id in lost:
+        async with runtime.database.transaction() as session:
             channel_skus = await publishing.push_refs(session, push_id)
             outcomes = publishing.unknown(channel_skus, detail="the sender died")
             await publishing.finish(session, push_id, outcomes, now=now, failure="sender_died")

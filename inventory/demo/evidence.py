@@ -37,8 +37,9 @@ _QUERIES = {
     " GROUP BY 1, 2, 3",
     "listings": "SELECT l.id, c.kind, l.channel_sku, s.code AS sku, l.quantity_wanted, l.lane,"
     " l.revision_wanted, l.revision_published, l.closed_by_channel, l.fulfilled_by_channel,"
-    " l.quantity_known, l.failure FROM listing l JOIN channel c ON c.id = l.channel_id"
-    " JOIN sku s ON s.id = l.sku_id",
+    " l.quantity_known, l.failure, greatest(coalesce((SELECT sum(v.on_hand - v.reserved)"
+    "  FROM stock_level v WHERE v.sku_id = s.id), 0) - s.safety_stock, 0) AS allowed"
+    " FROM listing l JOIN channel c ON c.id = l.channel_id JOIN sku s ON s.id = l.sku_id",
     "pushes": "SELECT p.id, c.kind, l.id AS listing_id, l.channel_sku, s.code AS sku, p.sent_at,"
     " p.ended_at, r.quantity, r.change, r.lane, r.revision, r.stock_revision, r.decided_at,"
     " r.watermark, r.known_low, r.unseen, r.status, r.code"

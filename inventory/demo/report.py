@@ -48,6 +48,7 @@ def _trade(evidence: Evidence) -> dict[str, Any]:
         "orders": len(placed),
         "units_sold": sum(line["quantity"] for _, order in placed for line in order["lines"]),
         "sales_by_channel": _counted(kind for kind, _ in placed),
+        "units_given_back": audit.given_back(evidence),
         "lost_sales": evidence.books.get("night", {}).get("lost_sales"),
         "pushes_by_channel": _counted(row["kind"] for row in evidence.rows["pushes"]),
         "calls_used_and_permitted": {
@@ -68,6 +69,8 @@ def _desk(evidence: Evidence) -> dict[str, Any]:
         "units_short_by_damage": by_damage,
         "cancellations": [_cancellation(row) for row in cancellations],
         "unconfirmed_cancels": sum(row["state"] in LIVE for row in cancellations),
+        "cases_open": sum(row["state"] == "open" for row in cases),
+        "cancellations_failed": sum(row["state"] == "failed" for row in cancellations),
     }
 
 
@@ -135,13 +138,22 @@ def _of_seller(measured: Mapping[tuple[str, str], list[float]], kind: str) -> li
 
 
 def clean(report: Mapping[str, Any]) -> bool:
-    """Whether the night was as it must be: no law broken and the four book fields clean."""
+    """Whether the night was as it must be.
+
+    No law is broken, the books are clean, nothing waits, and every channel gave up an order.
+    """
     return bool(
         not report["laws_broken"]
         and report["ledger_balanced"]
         and report["inbox_unhandled"] == 0
         and report["listings_stale"] == 0
         and report["marketplace_books_agree"]
+        and report["inbox_parked"] == 0
+        and report["cases_open"] == 0
+        and report["unconfirmed_cancels"] == 0
+        and report["cancellations_failed"] == 0
+        and {row["channel"] for row in report["cancellations"] if row["kind"] == "ours"}
+        == set(KINDS)
     )
 
 
@@ -193,4 +205,4 @@ def _verdict(report: Mapping[str, Any]) -> str:
     parts = [f"{law}: {found[0]}" for law, found in report["laws_broken"].items()]
     for name, found in report["problems"].items():
         parts += [f"{name}: {line}" for line in found[:5]]
-    return "NOT CLEAN. " + "; ".join(parts or ["events are left unhandled"])
+    return "NOT CLEAN. " + "; ".join(parts or ["an event, a case or a cancellation is left over"])

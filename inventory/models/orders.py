@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inventory.models.base import Base, BigKey, Json
+from inventory.models.base import Base, Big, BigKey, Json
 
 
 class InboundEvent(Base):
@@ -72,6 +72,7 @@ class SalesOrder(Base):
     cancellable: Mapped[bool] = mapped_column(server_default=text("true"))
     fulfilled_by_channel: Mapped[bool] = mapped_column(server_default=text("false"))
     ship_by: Mapped[datetime | None]
+    shipped: Mapped[bool] = mapped_column(server_default=text("false"))
     recorded_at: Mapped[datetime]
     __table_args__ = (
         UniqueConstraint("channel_id", "order_ref"),
@@ -97,8 +98,8 @@ class OrderLine(Base):
     sku_id: Mapped[int | None] = mapped_column(ForeignKey("sku.id"))
     listing_id: Mapped[int | None] = mapped_column(ForeignKey("listing.id"))
     ordered: Mapped[int]
-    cancelled: Mapped[int] = mapped_column(server_default="0")
-    shipped: Mapped[int] = mapped_column(server_default="0")
+    cancelled: Mapped[Big] = mapped_column(server_default="0")
+    shipped: Mapped[Big] = mapped_column(server_default="0")
     unit_price: Mapped[int | None]
     ordered_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -113,8 +114,8 @@ class OrderPart(Base):
     line_ref: Mapped[str] = mapped_column(primary_key=True)
     sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), primary_key=True)
     location_id: Mapped[int] = mapped_column(ForeignKey("location.id"), primary_key=True)
-    reserved: Mapped[int] = mapped_column(server_default="0")
-    shipped: Mapped[int] = mapped_column(server_default="0")
+    reserved: Mapped[Big] = mapped_column(server_default="0")
+    shipped: Mapped[Big] = mapped_column(server_default="0")
     __table_args__ = (
         Index("ix_order_part_reserved", "sku_id", postgresql_where=text("reserved > 0")),
     )

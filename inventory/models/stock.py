@@ -55,8 +55,8 @@ class StockLevel(Base):
     __tablename__ = "stock_level"
     sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), primary_key=True)
     location_id: Mapped[int] = mapped_column(ForeignKey("location.id"), primary_key=True)
-    on_hand: Mapped[int] = mapped_column(server_default="0")
-    reserved: Mapped[int] = mapped_column(server_default="0")
+    on_hand: Mapped[Big] = mapped_column(server_default="0")
+    reserved: Mapped[Big] = mapped_column(server_default="0")
     revision: Mapped[Big] = mapped_column(server_default="0")
 
 
@@ -86,9 +86,12 @@ class StockMovement(Base):
 
 
 class StaleSku(Base):
-    """The only mark that a ledger transaction leaves for publishing and alerts."""
+    """The only mark that a ledger transaction leaves for publishing and alerts.
+
+    `mark` names the transaction that made it last, so that a newer one is not taken for it.
+    """
 
     __tablename__ = "stale_sku"
     sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), primary_key=True)
-    mark: Mapped[Big] = mapped_column(server_default="1")
+    mark: Mapped[Big] = mapped_column(server_default=text("(pg_current_xact_id()::text)::bigint"))
     marked_at: Mapped[datetime]

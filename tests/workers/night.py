@@ -136,10 +136,11 @@ class Night(Seen):
         await self.long_ago()
 
     async def long_ago(self) -> None:
-        """Let what is known of the numbers be a minute old: no sale is near its reading."""
+        """Let the numbers be a minute old, and ours: no sale is near the time of their writing."""
         await self.execute(
             "UPDATE listing SET known_from = known_from - interval '1 minute',"
-            " known_at = known_at - interval '1 minute'"
+            " known_at = known_at - interval '1 minute',"
+            " published_at = known_at - interval '1 minute', quantity_published = quantity_known"
         )
 
     # What buyers and staff do.

@@ -27,9 +27,7 @@ async def test_a_reservation_ends_at_its_time_and_only_once(
         )
         for late, ends in enumerate([now - timedelta(seconds=1), now + timedelta(hours=1), None])
     ]
-    received = StockReceived(
-        channel_id=0, fact_ref="in", occurred_at=now, sku="MUG", quantity=10
-    )
+    received = StockReceived(channel_id=0, fact_ref="in", occurred_at=now, sku="MUG", quantity=10)
     outcomes = await runtime.ledger.apply([received, *asked])
     assert [outcome.status for outcome in outcomes[1:]] == [Status.GRANTED] * 3
 

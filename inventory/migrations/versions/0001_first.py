@@ -17,13 +17,16 @@ PARTITIONS = """
 CREATE FUNCTION make_movement_partition(month date) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   name text := 'movement_' || to_char(month, 'YYYY_MM');
+  first timestamptz := date_trunc('month', month)::timestamp AT TIME ZONE 'UTC';
+  next timestamptz := (date_trunc('month', month) + interval '1 month')::timestamp
+    AT TIME ZONE 'UTC';
 BEGIN
-  IF to_regclass(name) IS NULL THEN
+  -- A month that has begun in the default partition stays there: history is never moved.
+  IF to_regclass(name) IS NULL AND NOT EXISTS (
+    SELECT FROM movement_default WHERE recorded_at >= first AND recorded_at < next
+  ) THEN
     EXECUTE format(
-      'CREATE TABLE %I PARTITION OF movement FOR VALUES FROM (%L) TO (%L)',
-      name,
-      date_trunc('month', month)::timestamp AT TIME ZONE 'UTC',
-      (date_trunc('month', month) + interval '1 month')::timestamp AT TIME ZONE 'UTC'
+      'CREATE TABLE %I PARTITION OF movement FOR VALUES FROM (%L) TO (%L)', name, first, next
     );
     EXECUTE format(
       'CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON %I'
@@ -406,8 +409,8 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("sku_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), server_default="open", nullable=False),
-        sa.Column("shortage", sa.Integer(), nullable=False),
-        sa.Column("shortage_max", sa.Integer(), nullable=False),
+        sa.Column("shortage", sa.BigInteger(), nullable=False),
+        sa.Column("shortage_max", sa.BigInteger(), nullable=False),
         sa.Column("cause_fact_id", sa.Integer(), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
@@ -460,6 +463,7 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
             "fulfilled_by_channel", sa.Boolean(), server_default=sa.text("false"), nullable=False
         ),
         sa.Column("ship_by", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("shipped", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["channel_id"], ["channel.id"], name=op.f("fk_sales_order_channel_id")
@@ -492,7 +496,12 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
     op.create_table(
         "stale_sku",
         sa.Column("sku_id", sa.Integer(), nullable=False),
-        sa.Column("mark", sa.BigInteger(), server_default="1", nullable=False),
+        sa.Column(
+            "mark",
+            sa.BigInteger(),
+            server_default=sa.text("(pg_current_xact_id()::text)::bigint"),
+            nullable=False,
+        ),
         sa.Column("marked_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["sku_id"], ["sku.id"], name=op.f("fk_stale_sku_sku_id")),
         sa.PrimaryKeyConstraint("sku_id", name=op.f("pk_stale_sku")),
@@ -501,8 +510,8 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         "stock_level",
         sa.Column("sku_id", sa.Integer(), nullable=False),
         sa.Column("location_id", sa.Integer(), nullable=False),
-        sa.Column("on_hand", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("reserved", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("on_hand", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("reserved", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("revision", sa.BigInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["location_id"], ["location.id"], name=op.f("fk_stock_level_location_id")
@@ -591,8 +600,8 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         sa.Column("sku_id", sa.Integer(), nullable=True),
         sa.Column("listing_id", sa.Integer(), nullable=True),
         sa.Column("ordered", sa.Integer(), nullable=False),
-        sa.Column("cancelled", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("shipped", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("shipped", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("unit_price", sa.Integer(), nullable=True),
         sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -618,8 +627,8 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         sa.Column("line_ref", sa.Text(), nullable=False),
         sa.Column("sku_id", sa.Integer(), nullable=False),
         sa.Column("location_id", sa.Integer(), nullable=False),
-        sa.Column("reserved", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("shipped", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("reserved", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("shipped", sa.BigInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["location_id"], ["location.id"], name=op.f("fk_order_part_location_id")
         ),
