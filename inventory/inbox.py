@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-import asyncpg
 import msgspec
 from msgspec import Struct
 from sqlalchemy import func, select, text, update
@@ -16,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inventory.clock import Clock
 from inventory.db import Database
 from inventory.errors import NotFound, WrongState
-from inventory.facts import Fact, Outcome, Status
+from inventory.facts import Outcome, Status
 from inventory.interpreter import Parked, facts_of
 from inventory.ledger import Ledger
 from inventory.models import InboundEvent
@@ -142,21 +141,12 @@ class Inbox:
             events = list(await session.scalars(query.limit(HANDLE_MAX)))
             told = [await facts_of(session, event) for event in events]
         facts = [fact for _, fact in told if fact is not None]
-        outcomes = iter(await self._booked(facts))
+        outcomes = iter(await self._ledger.apply(facts))
         async with self._database.transaction() as session:
             for event, (parked, fact) in zip(events, told, strict=True):
                 outcome = next(outcomes) if fact is not None else None
                 await self._settle(session, event.id, parked, outcome)
         return len(events)
-
-    async def _booked(self, facts: Sequence[Fact]) -> list[Outcome]:
-        """Book the facts together; where one of them cannot be written, each by itself."""
-        try:
-            return await self._ledger.apply(facts)
-        except asyncpg.DataError as error:
-            if len(facts) == 1:
-                return [Outcome(status=Status.REFUSED, code="unbookable", detail=str(error))]
-        return [outcome for fact in facts for outcome in await self._booked([fact])]
 
     async def _settle(
         self,

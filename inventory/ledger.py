@@ -61,6 +61,16 @@ class Ledger:
             raise BadInput(f"at most {FACTS_MAX} facts at once, got {len(facts)}")
         if not facts:
             return []
+        try:
+            return await self._recorded(facts)
+        except asyncpg.DataError as error:
+            # A balance or a line would leave the range of its column; which fact it is shows
+            # when each is booked by itself.
+            if len(facts) == 1:
+                return [Outcome(status=Status.REFUSED, code="too_many", detail=str(error))]
+        return [outcome for fact in facts for outcome in await self.apply([fact])]
+
+    async def _recorded(self, facts: Sequence[Fact]) -> list[Outcome]:
         pool = await self._database.pool()
         # Another process may make the same order or balance row, or use the same name, between
         # our read and our write; the unique keys tell, and the second look then sees its row.

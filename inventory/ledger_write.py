@@ -110,8 +110,8 @@ async def _write_levels(connection: Connection, page: Page) -> None:
     levels = [page.book.levels[key] for key in sorted(page.book.touched)]
     await connection.execute(
         "UPDATE stock_level SET on_hand = new.on_hand, reserved = new.reserved,"
-        " revision = new.revision FROM unnest($1::int[], $2::int[], $3::bigint[],"
-        " $4::bigint[], $5::bigint[]) AS new (sku_id, location_id, on_hand, reserved, revision)"
+        " revision = new.revision FROM unnest($1::int[], $2::int[], $3::int[],"
+        " $4::int[], $5::bigint[]) AS new (sku_id, location_id, on_hand, reserved, revision)"
         " WHERE stock_level.sku_id = new.sku_id AND stock_level.location_id = new.location_id",
         *_level_columns([level for level in levels if level.stored]),
     )
@@ -119,7 +119,7 @@ async def _write_levels(connection: Connection, page: Page) -> None:
     # refuses it, and the batch is decided again.
     await connection.execute(
         "INSERT INTO stock_level (sku_id, location_id, on_hand, reserved, revision)"
-        " SELECT * FROM unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[], $5::bigint[])",
+        " SELECT * FROM unnest($1::int[], $2::int[], $3::int[], $4::int[], $5::bigint[])",
         *_level_columns([level for level in levels if not level.stored]),
     )
 
@@ -227,7 +227,7 @@ async def _write_cases(
     short = {sku_id: units for sku_id, units in sorted(shortages.items()) if units}
     await connection.execute(
         "INSERT INTO oversell (sku_id, shortage, shortage_max, cause_fact_id, opened_at)"
-        " SELECT s, u, u, f, $4 FROM unnest($1::int[], $2::bigint[], $3::bigint[]) AS new (s, u, f)"
+        " SELECT s, u, u, f, $4 FROM unnest($1::int[], $2::int[], $3::bigint[]) AS new (s, u, f)"
         " ON CONFLICT (sku_id) WHERE state = 'open' DO UPDATE SET shortage = excluded.shortage,"
         " shortage_max = greatest(oversell.shortage_max, excluded.shortage)",
         list(short),

@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 _QUERIES = {
     "channels": "SELECT id, code, kind, watermark FROM channel WHERE kind <> 'house'",
     "levels": "SELECT s.code AS sku, sum(v.on_hand) AS on_hand, sum(v.reserved) AS reserved,"
-    " sum(v.revision) AS revision FROM stock_level v JOIN sku s ON s.id = v.sku_id GROUP BY s.code",
+    " sum(v.revision)::bigint AS revision"
+    " FROM stock_level v JOIN sku s ON s.id = v.sku_id GROUP BY s.code",
     "unbalanced": "SELECT s.code AS sku, v.location_id, v.on_hand, v.reserved,"
     " coalesce(sum(m.on_hand_delta), 0) AS moved, coalesce(sum(m.reserved_delta), 0) AS held,"
     " v.revision, count(m.fact_id) AS entries"

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inventory.models.base import Base, Big, BigKey, Json
+from inventory.models.base import Base, BigKey, Json
 
 
 class Oversell(Base):
@@ -17,8 +17,8 @@ class Oversell(Base):
     id: Mapped[BigKey]
     sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"))
     state: Mapped[str] = mapped_column(server_default="open")
-    shortage: Mapped[Big]
-    shortage_max: Mapped[Big]
+    shortage: Mapped[int]
+    shortage_max: Mapped[int]
     cause_fact_id: Mapped[int | None]
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inventory.models.base import Base, Big, BigKey, Json
+from inventory.models.base import Base, BigKey, Json
 
 
 class InboundEvent(Base):
@@ -98,8 +98,8 @@ class OrderLine(Base):
     sku_id: Mapped[int | None] = mapped_column(ForeignKey("sku.id"))
     listing_id: Mapped[int | None] = mapped_column(ForeignKey("listing.id"))
     ordered: Mapped[int]
-    cancelled: Mapped[Big] = mapped_column(server_default="0")
-    shipped: Mapped[Big] = mapped_column(server_default="0")
+    cancelled: Mapped[int] = mapped_column(server_default="0")
+    shipped: Mapped[int] = mapped_column(server_default="0")
     unit_price: Mapped[int | None]
     ordered_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
@@ -114,8 +114,8 @@ class OrderPart(Base):
     line_ref: Mapped[str] = mapped_column(primary_key=True)
     sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), primary_key=True)
     location_id: Mapped[int] = mapped_column(ForeignKey("location.id"), primary_key=True)
-    reserved: Mapped[Big] = mapped_column(server_default="0")
-    shipped: Mapped[Big] = mapped_column(server_default="0")
+    reserved: Mapped[int] = mapped_column(server_default="0")
+    shipped: Mapped[int] = mapped_column(server_default="0")
     __table_args__ = (
         Index("ix_order_part_reserved", "sku_id", postgresql_where=text("reserved > 0")),
     )

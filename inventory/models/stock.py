@@ -55,8 +55,8 @@ class StockLevel(Base):
     __tablename__ = "stock_level"
     sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), primary_key=True)
     location_id: Mapped[int] = mapped_column(ForeignKey("location.id"), primary_key=True)
-    on_hand: Mapped[Big] = mapped_column(server_default="0")
-    reserved: Mapped[Big] = mapped_column(server_default="0")
+    on_hand: Mapped[int] = mapped_column(server_default="0")
+    reserved: Mapped[int] = mapped_column(server_default="0")
     revision: Mapped[Big] = mapped_column(server_default="0")
 
 

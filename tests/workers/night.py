@@ -236,6 +236,18 @@ class Night(Seen):
         assert claim is not None
         await self.execute("UPDATE push SET sent_at = sent_at - interval '2 minutes'")
 
+    async def agree(self, quantity: int, sku: str = "MUG") -> None:
+        """Pull and push until every marketplace shows this number, which none may ever pass."""
+
+        async def agreed() -> bool:
+            await self.pull_all()
+            await self.rounds(1)
+            shown = set(self.shown(sku).values())
+            assert max(shown) <= quantity, shown
+            return shown == {quantity}
+
+        await self.until(agreed)
+
     async def do(self, task: str, arguments: Sequence[Any] = ()) -> int:
         """Do one piece of publishing as a worker would."""
         works: dict[str, Callable[..., Awaitable[int]]] = {"push": push.push, "read": push.read}

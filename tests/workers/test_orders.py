@@ -35,10 +35,7 @@ async def test_an_order_of_an_unknown_listing_waits_for_it_in_sight(
     assert replayed.state == "handled"
     assert await night.stock("TEE") == (5, 2)
     assert ("health.events_parked", f"channel:{kind}") not in await night.alerts()
-    await night.round()
-    await night.pull_all()
-    await night.rounds(2)
-    assert night.shown("TEE") == {kind: 3}
+    await night.agree(3, "TEE")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -76,14 +73,10 @@ async def test_orders_that_end_free_or_ship_their_units_once(night: Night, kind:
     night.sandbox.act(kind, sent, "ship")
     await night.pulled_until(kind, seen, lambda order: order.cancelled)
     await night.until(lambda: shipped(night, kind, sent))
-    await night.pull_all()
-    await night.round()
-    await night.pull_all()
-    await night.rounds(2)
 
     assert before == (10, 6)
     assert await night.stock() == (6, 0)
-    assert night.shown() == {kind: 6}
+    await night.agree(6)
     order = await night.order(kind, seen)
     assert order is not None
     assert order.cancelled_by == "buyer"

@@ -409,8 +409,8 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         sa.Column("id", sa.BigInteger(), sa.Identity(always=False), nullable=False),
         sa.Column("sku_id", sa.Integer(), nullable=False),
         sa.Column("state", sa.Text(), server_default="open", nullable=False),
-        sa.Column("shortage", sa.BigInteger(), nullable=False),
-        sa.Column("shortage_max", sa.BigInteger(), nullable=False),
+        sa.Column("shortage", sa.Integer(), nullable=False),
+        sa.Column("shortage_max", sa.Integer(), nullable=False),
         sa.Column("cause_fact_id", sa.Integer(), nullable=True),
         sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
@@ -510,8 +510,8 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         "stock_level",
         sa.Column("sku_id", sa.Integer(), nullable=False),
         sa.Column("location_id", sa.Integer(), nullable=False),
-        sa.Column("on_hand", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("reserved", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("on_hand", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("reserved", sa.Integer(), server_default="0", nullable=False),
         sa.Column("revision", sa.BigInteger(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["location_id"], ["location.id"], name=op.f("fk_stock_level_location_id")
@@ -600,8 +600,8 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         sa.Column("sku_id", sa.Integer(), nullable=True),
         sa.Column("listing_id", sa.Integer(), nullable=True),
         sa.Column("ordered", sa.Integer(), nullable=False),
-        sa.Column("cancelled", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("shipped", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("cancelled", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("shipped", sa.Integer(), server_default="0", nullable=False),
         sa.Column("unit_price", sa.Integer(), nullable=True),
         sa.Column("ordered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -627,8 +627,8 @@ def _tables() -> None:  # noqa: PLR0915 -- one statement a table, in the order o
         sa.Column("line_ref", sa.Text(), nullable=False),
         sa.Column("sku_id", sa.Integer(), nullable=False),
         sa.Column("location_id", sa.Integer(), nullable=False),
-        sa.Column("reserved", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("shipped", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("reserved", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("shipped", sa.Integer(), server_default="0", nullable=False),
         sa.ForeignKeyConstraint(
             ["location_id"], ["location.id"], name=op.f("fk_order_part_location_id")
         ),
