@@ -8,6 +8,9 @@ from msgspec import Struct
 
 from inventory.quantities import available_to_promise, held_back, publishable
 
+# No listing needs to show more; the number and its changes then fit their columns.
+SHOWN_MAX = 1_000_000_000
+
 
 class Lane(StrEnum):
     """How a number travels. A zero goes first; a raise waits for the raise barrier.
@@ -55,15 +58,16 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 def wanted_quantity(available: int, rules: Rules) -> int:
-    """The number that the rules allow for a pool with `available` units."""
+    """The number that the rules allow for a pool with `available` units, at most 1,000,000,000."""
     if rules.closed:
         return 0
     safety_stock = held_back(available, units=rules.safety_stock, percent=rules.safety_percent)
-    return publishable(
+    allowed = publishable(
         atp=available_to_promise(available=available, safety_stock=safety_stock),
         quantity_max=rules.quantity_max,
         quantity_floor=rules.quantity_floor,
     )
+    return min(allowed, SHOWN_MAX)
 
 
 def target_absolute(

@@ -59,8 +59,16 @@ class Doorbell:
     """Sends work by name, without importing the workers. `EXPIRES_SECONDS` drops stale rings."""
 
     EXPIRES_SECONDS = 30
+    ANSWER_SECONDS_MAX = 1.0
 
     def __init__(self, celery: Celery) -> None:
+        # The one who rings stands in an event loop: without Valkey it must go on at once, where
+        # kombu would try again for six seconds.
+        celery.conf.broker_transport_options = celery.conf.broker_transport_options | {
+            "max_retries": 0,
+            "socket_connect_timeout": self.ANSWER_SECONDS_MAX,
+            "socket_timeout": self.ANSWER_SECONDS_MAX,
+        }
         self._celery = celery
 
     def ring(self, name: str, *args: Any) -> None:

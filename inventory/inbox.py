@@ -22,6 +22,7 @@ from inventory.models import InboundEvent
 from inventory.vocabulary import OrderSeen
 
 HANDLE_MAX = 200
+NUL_TOLD = "the order has the character NUL in one of its texts"
 
 
 class Received(Struct, frozen=True, kw_only=True):
@@ -82,8 +83,14 @@ class Inbox:
             return await _repeated(session, values)
 
     async def receive_orders(self, channel_id: int, orders: Sequence[OrderSeen]) -> list[int]:
-        """Store the snapshots that differ from the last one stored of their order; their ids."""
+        """Store the snapshots that differ from the last one stored of their order; their ids.
+
+        One with a character that PostgreSQL cannot hold is parked, without it.
+        """
         ids = []
+        for order in [order for order in orders if _has_nul(order)]:
+            await self.park(channel_id, subject=order.order_ref, code="malformed", detail=NUL_TOLD)
+        orders = [order for order in orders if not _has_nul(order)]
         async with self._database.transaction() as session:
             last = await _last_hashes(session, channel_id, [order.order_ref for order in orders])
             for order in orders:
@@ -115,6 +122,7 @@ class Inbox:
         self, channel_id: int, *, subject: str, code: str, detail: str, kind: str = "order"
     ) -> None:
         """Keep something that could not even be read, once per subject and detail."""
+        subject, detail = subject.replace("\x00", ""), detail.replace("\x00", "")
         received = await self.receive(
             channel_id,
             event_id=f"{subject}!{content_hash({'detail': detail}).hex()}",
@@ -193,6 +201,10 @@ class Inbox:
         if event is None:
             raise NotFound(f"no event {event_id}")
         return _received(event)
+
+
+def _has_nul(order: OrderSeen) -> bool:
+    return b"\\u0000" in msgspec.json.encode(order)
 
 
 def _received(event: InboundEvent, *, repeated: bool = False) -> Received:

@@ -9,7 +9,7 @@ from sqlalchemy import and_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import alerts
-from inventory.availability import Lane, Shown
+from inventory.availability import SHOWN_MAX, Lane, Shown
 from inventory.listings import CLOSED_READ_SECONDS, Margins, assess, note
 from inventory.models import Channel, Listing, StockReading
 from inventory.vocabulary import Reading
@@ -77,7 +77,7 @@ async def record(
 def _reading(listing: Listing, answer: Reading, shown: Shown | None, now: datetime) -> StockReading:
     return StockReading(
         listing_id=listing.id,
-        quantity=answer.quantity,
+        quantity=None if answer.quantity is None else min(answer.quantity, SHOWN_MAX),
         closed=answer.closed,
         expected_low=shown.low if shown else None,
         expected_high=shown.high if shown else None,
@@ -112,7 +112,7 @@ def _take(listing: Listing, answer: Reading, *, asked_at: datetime, now: datetim
         return
     if not answer.closed:
         listing.failure = None
-    listing.quantity_known = answer.quantity
+    listing.quantity_known = min(answer.quantity, SHOWN_MAX)
     listing.known_from, listing.known_at = asked_at, now
 
 

@@ -7,14 +7,17 @@ from typing import Any
 
 from inventory.db import Database
 
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+
 
 async def until_waiting(database: Database, task: asyncio.Task[Any], *, waiters: int = 1) -> None:
-    """Until so many transactions wait for a lock, or the task is done. No event says so."""
+    """Until `waiters` transactions wait for a lock, or the task is done. At most ten seconds."""
     pool = await database.pool()
-    query = (
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
     async with asyncio.timeout(10):
-        while not task.done() and await pool.fetchval(query) < waiters:  # noqa: ASYNC110 -- see above
+        while (  # noqa: ASYNC110 -- PostgreSQL has no event that says so
+            not task.done() and await pool.fetchval(WAITING) < waiters
+        ):
             await asyncio.sleep(0.01)

@@ -10,10 +10,11 @@ import structlog
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from channels.base import ChannelError, OutcomeUnknown, RetryLater
+from channels.base import AuthExpired, ChannelError, OutcomeUnknown, RetryLater
 from inventory import alerts, deliveries, listings, publishing, readings
 from inventory.models import Channel
 from inventory.vocabulary import Kind, PushOutcome, PushStatus
+from workers.pull import AUTH_SECONDS
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -137,7 +138,7 @@ async def _send(runtime: Runtime, adapter: Adapter | None, claim: Claim) -> bool
     except OutcomeUnknown as error:
         failure = error
         outcomes = publishing.unknown([row.channel_sku for row in claim.pushes], detail=error)
-    except RetryLater as error:
+    except (RetryLater, AuthExpired) as error:
         failure = error
     except ChannelError as error:
         failure = error
@@ -151,12 +152,18 @@ async def _send(runtime: Runtime, adapter: Adapter | None, claim: Claim) -> bool
             outcomes,
             now=runtime.clock.now(),
             failure=failure.code if failure else None,
-            wait_seconds=failure.seconds if isinstance(failure, RetryLater) else 0,
+            wait_seconds=_wait_seconds(failure),
         )
     # A sale that came in meanwhile shows now, and not at the next sweep.
     async with runtime.database.transaction() as session:
         await listings.reassess(session, margins=runtime.margins, now=runtime.clock.now())
     return failure is None
+
+
+def _wait_seconds(failure: ChannelError | None) -> float:
+    if isinstance(failure, AuthExpired):
+        return AUTH_SECONDS
+    return failure.seconds if isinstance(failure, RetryLater) else 0
 
 
 async def _called(adapter: Adapter, claim: Claim) -> list[PushOutcome]:

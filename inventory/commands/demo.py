@@ -33,12 +33,14 @@ def demo(
     from inventory.demo import report as reports
     from inventory.processes import ProcessError
 
+    if data_dir is not None and data_dir.exists() and any(data_dir.iterdir()):
+        raise typer.BadParameter(f"{data_dir} is not empty; a night begins with nothing")
     plan = night.Plan(
         seed=seed, seconds=seconds, orders_per_second=orders_per_second, quiet=json_out
     )
     try:
         figures, marketplace_books = night.run(plan, data_dir=data_dir)
-    except (ProcessError, TimeoutError) as error:
+    except (ProcessError, RuntimeError, TimeoutError) as error:
         typer.echo(f"hikiate: {error}", err=True)
         raise typer.Exit(1) from error
     _write(report, figures)

@@ -133,7 +133,7 @@ async def test_the_end_of_a_push_does_not_cross_refresh_and_reassess(
         return await reassess(*args, **kwargs)
 
     monkeypatch.setattr(listings, "reassess", meanwhile)
-    await asyncio.gather(refreshed(shop), return_exceptions=False)
+    await refreshed(shop)
     await ends[0]
     async with shop.database.sessions() as session:
         ended = await session.get_one(Push, push_id)

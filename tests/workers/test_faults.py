@@ -19,8 +19,7 @@ PUSH_ROUNDS_MAX = 2
         # order functions of Rakuten say 503 for that all the same.
         pytest.param("throttle_rate", {"", "retry_later"}, "unsent", id="429"),
         pytest.param("error_rate", {"retry_later"}, "unsent", id="503"),
-        pytest.param("maintenance", {"retry_later"}, "unsent", id="maintenance"),
-        pytest.param("auth_expired", {"auth_expired"}, "refused", id="key expired"),
+        pytest.param("auth_expired", {"auth_expired"}, "unsent", id="key expired"),
         pytest.param("garbage", {"bad_answer"}, "unknown", id="garbage"),
         pytest.param("timeout_after_apply", {"retry_later"}, "unknown", id="no answer"),
     ],

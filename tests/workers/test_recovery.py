@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import time
 from datetime import timedelta
 
 import pytest
 
 from channels.base import Pulled
 from inventory.clock import Clock
+from inventory.doorbell import Doorbell, make_celery
 from inventory.inbox import HANDLE_MAX
 from inventory.vocabulary import OrderLine, OrderSeen
 from tests.workers.night import KINDS, PUSHES, Night, channel_sku
@@ -16,6 +19,7 @@ from workers import process, pull, push, sweep
 from workers.runtime import Runtime
 
 HELD_SECONDS_MAX = 10
+RING_SECONDS_MAX = 1
 
 
 async def test_every_budget_starts_empty_when_valkey_forgets(night: Night) -> None:
@@ -64,8 +68,9 @@ async def test_an_empty_bucket_of_amazons_is_waited_for_and_is_no_failure(night:
     assert await night.stock() == (10, 3)
 
 
-@pytest.mark.parametrize("zero", [False, True], ids=["a number", "a zero"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("kind", "zero"), [*((kind, False) for kind in KINDS), ("yahoo", True), ("shopify", True)]
+)
 async def test_a_number_whose_sender_died_is_read_back_and_sent(
     night: Night, kind: str, zero: bool
 ) -> None:
@@ -166,6 +171,18 @@ def _order(ref: str, night: Night) -> OrderSeen:
     now = night.runtime.clock.now()
     line = OrderLine(line_ref="1", channel_sku=channel_sku("shopify", "MUG"), quantity=1)
     return OrderSeen(order_ref=ref, ordered_at=now, observed_at=now, lines=(line,))
+
+
+async def test_a_ring_without_valkey_keeps_nobody_waiting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    doorbell = Doorbell(make_celery(f"redis://127.0.0.1:{port}/0"))
+
+    began = time.monotonic()
+    for _ in range(3):
+        doorbell.ring("refresh")
+
+    assert time.monotonic() - began < 3 * RING_SECONDS_MAX
 
 
 async def test_a_channel_is_pulled_by_one_worker_at_a_time(night: Night, rival: Runtime) -> None:
