@@ -30,7 +30,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     api_host: str = "127.0.0.1"
     api_port: int = 8000
     log_level: str = "INFO"
-    demand_window_seconds: int = 60
+    demand_window_seconds: int = 30
     unseen_quantile: float = 0.999
     listing_late_seconds: int = 60
     event_late_seconds: int = 5 * MINUTE
@@ -58,7 +58,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         api_port=_integer(env, "API_PORT", default=8000, least=0, most=65535),
         log_level=_choice(env, "LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO"),
         demand_window_seconds=_integer(
-            env, "DEMAND_WINDOW_SECONDS", default=60, least=5, most=3600
+            env, "DEMAND_WINDOW_SECONDS", default=30, least=5, most=3600
         ),
         unseen_quantile=_fraction(env, "UNSEEN_QUANTILE", default=0.999),
         listing_late_seconds=_integer(env, "LISTING_LATE_SECONDS", default=60, least=5, most=86400),
