@@ -7,11 +7,13 @@ state Valkey has forgotten starts empty; one that a person has just connected st
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any
 
 from msgspec import Struct
+from redis.exceptions import RedisError
 
-from channels.base import Throttled
+from channels.base import RetryLater, Throttled
 
 # One time stamp per bucket: `tat`, the time at which the bucket would be full again.
 # ARGV: interval ms, burst, longest wait ms, calls permitted per day (0 = any), day, cost.
@@ -72,20 +74,24 @@ class Budgets:
     ) -> None:
         """Wait for one call of `endpoint` that costs `cost` (points; at most the burst).
 
-        Raises `Throttled` (with the wait in seconds) at once if it would take longer than allowed.
+        Raises `Throttled` (with the wait in seconds) at once if it would take longer than allowed,
+        `RetryLater` while Valkey cannot be asked: a call without a budget is not made.
         """
         budget = self._by_endpoint[endpoint]
-        verdict, wait = await self._redis.eval(
-            _TAKE,
-            1,
-            self._key(endpoint),
-            budget.seconds * 1000,
-            budget.burst,
-            longest_wait_seconds * 1000,
-            budget.per_day or 0,
-            day,
-            min(cost, budget.burst),
-        )
+        try:
+            verdict, wait = await self._redis.eval(
+                _TAKE,
+                1,
+                self._key(endpoint),
+                budget.seconds * 1000,
+                budget.burst,
+                longest_wait_seconds * 1000,
+                budget.per_day or 0,
+                day,
+                min(cost, budget.burst),
+            )
+        except RedisError as error:
+            raise RetryLater(f"{endpoint}: no budget, Valkey does not answer") from error
         if _text(verdict) == "day":
             raise Throttled(f"{endpoint}: today's {budget.per_day} calls are used up", seconds=600)
         seconds = float(_text(wait)) / 1000
@@ -95,16 +101,26 @@ class Budgets:
             await asyncio.sleep(seconds)
 
     async def give_back(self, endpoint: str, cost: int) -> None:
-        """Return points that a call did not need; below 0, take those it needed more."""
+        """Return points that a call did not need; below 0, take those it needed more.
+
+        The call is over: where Valkey does not answer, its result counts and the points are lost.
+        """
         budget = self._by_endpoint[endpoint]
-        await self._redis.eval(_GIVE_BACK, 1, self._key(endpoint), budget.seconds * 1000, cost)
+        with contextlib.suppress(RedisError):
+            await self._redis.eval(_GIVE_BACK, 1, self._key(endpoint), budget.seconds * 1000, cost)
 
     async def level(self, endpoint: str) -> float:
-        """How many calls could be made at once now; below 1 means that a call would wait."""
+        """How many calls could be made at once now; below 1 means that a call would wait.
+
+        0 while Valkey cannot be asked.
+        """
         budget = self._by_endpoint[endpoint]
-        level = await self._redis.eval(
-            _LEVEL, 1, self._key(endpoint), budget.seconds * 1000, budget.burst
-        )
+        try:
+            level = await self._redis.eval(
+                _LEVEL, 1, self._key(endpoint), budget.seconds * 1000, budget.burst
+            )
+        except RedisError:
+            return 0.0
         return float(_text(level))
 
     def burst(self, endpoint: str) -> int:
@@ -114,14 +130,18 @@ class Budgets:
     async def fill(self) -> None:
         """Say that no call was ever made: for a channel that a person has just connected.
 
-        Buckets that are in use already stay as they are.
+        Buckets that are in use already stay as they are. Raises `RetryLater` without Valkey.
         """
-        for endpoint in self._by_endpoint:
-            await self._redis.hsetnx(self._key(endpoint), "tat", 0)
+        try:
+            for endpoint in self._by_endpoint:
+                await self._redis.hsetnx(self._key(endpoint), "tat", 0)
+        except RedisError as error:
+            raise RetryLater("no budgets, Valkey does not answer") from error
 
     async def drain(self, endpoint: str) -> None:
         """Say that the channel refused a call as too many: the bucket starts empty again."""
-        await self._redis.hdel(self._key(endpoint), "tat")
+        with contextlib.suppress(RedisError):
+            await self._redis.hdel(self._key(endpoint), "tat")
 
     def _key(self, endpoint: str) -> str:
         return f"budget:{self._channel_id}:{endpoint}"
