@@ -49,11 +49,20 @@ async def write(
         "INSERT INTO stale_sku (sku_id, marked_at) SELECT sku_id, $2 FROM unnest($1::int[])"
         " AS sku_id ORDER BY sku_id"
         " ON CONFLICT (sku_id) DO UPDATE SET mark = excluded.mark",
-        sorted(shortages),
+        sorted({*shortages, *_mentioned(page)}),
         page.now,
     )
     cause_ids = {sku_id: fact_ids[number] for sku_id, number in causes.items()}
     await _write_cases(connection, shortages, cause_ids, page.now)
+
+
+def _mentioned(page: Page) -> set[int]:
+    """SKUs of the orders that changed, also where no unit moved.
+
+    An order that was placed and cancelled before we saw it has lowered its channel's number.
+    """
+    lines = [line for order in page.changed_orders.values() for line in order.lines.values()]
+    return {line.sku_id for line in lines if line.sku_id is not None}
 
 
 async def _write_facts(

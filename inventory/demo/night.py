@@ -263,6 +263,8 @@ def run(plan: Plan, *, data_dir: Path | None = None) -> tuple[dict[str, Any], di
         except BaseException:
             night.board.say(f"logs are kept in {folder / 'logs'}")
             raise
-    if data_dir is None:
+    if data_dir is None and report.clean(figures):
         shutil.rmtree(folder, ignore_errors=True)
+    elif data_dir is None:
+        night.board.say(f"database and logs are kept in {folder}")
     return figures, books

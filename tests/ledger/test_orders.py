@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from inventory.db import Database
-from inventory.facts import LineUnits, OrderObserved
+from inventory.facts import LineUnits, OrderObserved, Status
 from inventory.ledger import Ledger
 from inventory.models import Channel, Listing, Sku
 from tests.conftest import Save
@@ -76,3 +76,23 @@ async def test_a_shipment_of_what_a_cancelled_part_left(
     unit = LineUnits(line_ref="1", quantity=1)
     await ledger.apply([sale("o-1", 3), cancel("o-1", unit), ship("o-1")])
     assert await levels(database) == {(mug, "main"): (6, 0)}
+
+
+async def test_an_order_that_was_over_before_we_saw_it_has_its_listings_looked_at(
+    database: Database, ledger: Ledger, mug: str, save: Save
+) -> None:
+    """Its channel's number fell when it was placed, although no unit of ours has moved."""
+    pool = await database.pool()
+    sku_id = await pool.fetchval("SELECT id FROM sku WHERE code = $1", mug)
+    channel: Channel = ChannelFactory.build()
+    await save(channel)
+    listing: Listing = ListingFactory.build(channel_id=channel.id, sku_id=sku_id, channel_sku="X")
+    await save(listing)
+    await pool.execute("DELETE FROM stale_sku")
+    order = order_seen(lines=(line("X", cancelled=2),), cancelled=True)
+    found = {"X": (listing.id, mug)}
+    seen = OrderObserved(channel_id=channel.id, order=order, listings=found)
+    [outcome] = await ledger.apply([seen])
+    assert outcome.status is Status.RECORDED
+    assert await levels(database) == {(mug, "main"): (8, 0)}
+    assert await pool.fetchval("SELECT count(*) FROM stale_sku") == 1

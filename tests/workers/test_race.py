@@ -12,6 +12,7 @@ from workers.runtime import Runtime
 
 HELD_SECONDS_MAX = 10
 CALL_SECONDS = 1.05
+ROUNDS_MAX = 3
 
 
 @pytest.mark.parametrize("done", [False, True], ids=["before it is done", "after it is done"])
@@ -36,7 +37,12 @@ async def test_a_sale_during_a_push_ends_in_the_right_number(
     shown = night.shown()[kind]
     if is_absolute(kind):
         # Whether the number contains the sale nobody can tell: it is kept low, and raised once a
-        # later pull has shown what was sold.
+        # later pull has shown what was sold. A call too near to the last one may be refused once.
+        for _ in range(ROUNDS_MAX):
+            if shown <= 7:
+                break
+            await night.rounds(1)
+            shown = night.shown()[kind]
         assert shown <= 7
         await night.agree(7)
     else:
