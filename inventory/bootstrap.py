@@ -172,7 +172,7 @@ def uv_on_path(_lock: int) -> str:
     fetched = TOOLS / f"uv-{pinned_uv()[0]}"
     found = str(fetched) if fetched.exists() else shutil.which("uv")
     if not found:
-        raise Failed("there is none")
+        raise Failed("not installed")
     return found
 
 

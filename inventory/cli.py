@@ -65,6 +65,9 @@ def main() -> None:
     except InventoryError as error:
         typer.echo(f"hikiate: {error}", err=True)
         sys.exit(2)
+    except OSError as error:
+        typer.echo(f"hikiate: {error}; does the house run here? (hikiate up)", err=True)
+        sys.exit(1)
 
 
 # "hikiate test -k ledger" and "hikiate test --lf": whatever is not ours goes on to pytest.

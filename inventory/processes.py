@@ -62,12 +62,20 @@ class Child:
     """One running program and its log."""
 
     def __init__(
-        self, name: str, process: subprocess.Popen[bytes], log: Path, manner: Manner
+        self,
+        name: str,
+        process: subprocess.Popen[bytes],
+        log: Path,
+        manner: Manner,
+        *,
+        log_from: int = 0,
     ) -> None:
         self.name = name
         self.process = process
         self.log = log
         self.manner = manner
+        # What an earlier run has left in the file is not this child's.
+        self._log_from = log_from
 
     @property
     def pid(self) -> int:
@@ -77,7 +85,7 @@ class Child:
     def tail(self, lines: int = TAIL_LINES) -> str:
         """The last lines of its log."""
         with self.log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL_BYTES))
+            file.seek(max(self._log_from, file.seek(0, os.SEEK_END) - TAIL_BYTES))
             text = file.read().decode(errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
@@ -167,6 +175,7 @@ class Supervisor:
         helper = [*HELPER, "run", "--parent", str(os.getpid()), "--identity", manner.identity]
         log = self.logs / f"{name}.log"
         with log.open("ab") as output:
+            log_from = output.seek(0, os.SEEK_END)
             process = subprocess.Popen(
                 [*helper, "--stop-signal", str(int(manner.stop_signal)), *argv],
                 env=env,
@@ -177,7 +186,7 @@ class Supervisor:
                 start_new_session=True,
                 pass_fds=manner.keep_open,
             )
-        started = Child(name, process, log, manner)
+        started = Child(name, process, log, manner, log_from=log_from)
         self.children.append(started)
         self._pipe().write(f"+{process.pid} {int(manner.stop_signal)}\n".encode())
         return started

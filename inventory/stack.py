@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import socket
 import sys
 import time
 from collections.abc import Mapping
@@ -13,13 +14,14 @@ from pathlib import Path
 import httpx
 from msgspec import Struct
 
-from inventory import schema
-from inventory.embedded import start_postgres, start_valkey
+from inventory import config, schema
+from inventory.embedded import Server, start_postgres, start_valkey
 from inventory.processes import Manner, ProcessError, Supervisor, free_port
 
 READY_SECONDS = 60
 QUEUES = ("intake", "publish")
 KEY_FILE = "secret-key"
+SECRET_LENGTH = 48
 # Work that has begun may end; the database goes last.
 WORKER = Manner(stop_seconds=20.0)
 
@@ -45,9 +47,11 @@ def start(
 ) -> House:
     """Start everything and wait until the API is ready.
 
-    Embedded servers are used for whatever `DATABASE_URL` and `REDIS_URL` do not name.
+    Embedded servers are used for whatever `DATABASE_URL` and `REDIS_URL` do not name. Raises
+    `SettingWrong`, and `ProcessError` when the port or the data folder is taken.
     """
     began = time.monotonic()
+    _check(port)
     data_dir.mkdir(parents=True, exist_ok=True)
     environment = _environment(supervisor, data_dir) | dict(extra or {})
     asyncio.run(schema.migrate(environment["DATABASE_URL"]))
@@ -66,6 +70,30 @@ def start(
     return House(api_url=api_url, environment=environment, started_seconds=time.monotonic() - began)
 
 
+def _check(port: int | None) -> None:
+    """Find what cannot work before anything is started."""
+    stand_in = {
+        "DATABASE_URL": "postgresql://embedded",
+        "REDIS_URL": "redis://embedded",
+        "HIKIATE_SECRET_KEY": "-" * SECRET_LENGTH,
+    }
+    set_here = {name: value for name, value in os.environ.items() if value}
+    settings = config.load(stand_in | set_here)
+    if port is None:
+        return
+    try:
+        with socket.create_server((settings.api_host, port)):
+            pass
+    except OSError as error:
+        raise ProcessError(f"port {port} cannot be used: {error.strerror}; try --port") from error
+
+
+def _own(server: Server) -> str:
+    if not server.started:
+        raise ProcessError("another house runs on this data folder; stop it, or use --data-dir")
+    return server.url
+
+
 def _environment(supervisor: Supervisor, data_dir: Path) -> dict[str, str]:
     environment = dict(os.environ)
     environment["HIKIATE_DATA_DIR"] = str(data_dir)
@@ -73,9 +101,9 @@ def _environment(supervisor: Supervisor, data_dir: Path) -> dict[str, str]:
         [str(Path(__file__).resolve().parent.parent), environment.get("PYTHONPATH", "")]
     ).rstrip(os.pathsep)
     if not environment.get("DATABASE_URL"):
-        environment["DATABASE_URL"] = start_postgres(data_dir, supervisor).url
+        environment["DATABASE_URL"] = _own(start_postgres(data_dir, supervisor))
     if not environment.get("REDIS_URL"):
-        environment["REDIS_URL"] = start_valkey(data_dir, supervisor).url
+        environment["REDIS_URL"] = _own(start_valkey(data_dir, supervisor))
     environment.setdefault("HIKIATE_SECRET_KEY", _secret_key(data_dir))
     return environment
 

@@ -177,9 +177,11 @@ def _wrong_parts(error: ValidationException) -> tuple[WrongPart, ...]:
 def _wrong_part(part: dict[str, Any]) -> WrongPart:
     source = str(getattr(part.get("source"), "value", part.get("source", "")))
     where = ".".join(text for text in (source, part.get("key")) if text)
+    message = str(part.get("message", ""))
     if where == "body.data":
-        return WrongPart(message="a JSON body is needed", where="body")
-    return WrongPart(message=str(part.get("message", "")), where=where)
+        known = message if message.startswith("Object ") else "a JSON body is needed"
+        return WrongPart(message=known, where="body")
+    return WrongPart(message=message, where=where)
 
 
 def of_database(request: Request[Any, Any, Any], error: DBAPIError) -> Response[Problem]:

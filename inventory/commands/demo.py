@@ -35,9 +35,7 @@ def demo(
 
     if data_dir is not None and data_dir.exists() and any(data_dir.iterdir()):
         raise typer.BadParameter(f"{data_dir} is not empty; a night begins with nothing")
-    plan = night.Plan(
-        seed=seed, seconds=seconds, orders_per_second=orders_per_second, quiet=json_out
-    )
+    plan = night.Plan(seed=seed, seconds=seconds, orders_per_second=orders_per_second)
     try:
         figures, marketplace_books = night.run(plan, data_dir=data_dir)
     except (ProcessError, RuntimeError, TimeoutError) as error:

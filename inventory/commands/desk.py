@@ -130,7 +130,7 @@ def list_events(
 
 @events.command()
 def replay(event_id: Id) -> None:
-    """Handle a parked event once more, after what it lacked was put right."""
+    """Handle a parked event once more; exit code 1 when it had to be parked again."""
     from inventory.clock import Clock
     from inventory.inbox import Inbox
     from inventory.ledger import Ledger
@@ -139,4 +139,7 @@ def replay(event_id: Id) -> None:
         clock = Clock()
         return await Inbox(database, Ledger(database, clock), clock).replay(event_id)
 
-    _show(_with_database(handle))
+    replayed = _with_database(handle)
+    _show(replayed)
+    if replayed.state != "handled":
+        raise typer.Exit(1)

@@ -14,6 +14,7 @@ import typer
 QUEUES = ("intake", "publish")
 THREADS = 16
 DATA_DIR = Path(".hikiate")
+ENVIRONMENT_FILE = "environment.json"
 
 JsonOut = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 
@@ -41,7 +42,10 @@ def up(
             typer.echo(f"API {house.api_url}/v1 (ready after {house.started_seconds:.1f} s)")
             typer.echo(f"health {house.api_url}/health/ready, logs {supervisor.logs}")
             typer.echo("Ctrl-C ends it")
-            supervisor.watch()
+            try:
+                supervisor.watch()
+            finally:
+                (folder / ENVIRONMENT_FILE).unlink(missing_ok=True)
     except ProcessError as error:
         typer.echo(f"hikiate: {error}", err=True)
         raise typer.Exit(1) from error
@@ -52,20 +56,25 @@ def up(
 def write_environment(folder: Path, environment: dict[str, str]) -> None:
     """Leave the addresses of embedded servers for `hikiate status` and `hikiate key`."""
     names = ("DATABASE_URL", "REDIS_URL", "HIKIATE_SECRET_KEY")
-    path = folder / "environment.json"
+    path = folder / ENVIRONMENT_FILE
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
         json.dump({name: environment[name] for name in names}, file)
 
 
 def settings_here() -> Any:
-    """Settings of the environment, else of the house that `hikiate up` last ran here."""
+    """Settings of the environment, else of the house that `hikiate up` runs here."""
     from inventory import config
+    from inventory.errors import WrongState
 
     environment = dict(os.environ)
-    path = Path(environment.get("HIKIATE_DATA_DIR", DATA_DIR)) / "environment.json"
+    path = Path(environment.get("HIKIATE_DATA_DIR", DATA_DIR)) / ENVIRONMENT_FILE
     if "DATABASE_URL" not in environment and path.exists():
         environment |= json.loads(path.read_text())
+    if "DATABASE_URL" not in environment:
+        raise WrongState(
+            "no house runs in this folder: start one with `hikiate up`, or set DATABASE_URL"
+        )
     return config.load(environment)
 
 

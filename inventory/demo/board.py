@@ -15,12 +15,12 @@ from inventory.demo.shop import KINDS
 
 
 class Board:
-    """Shows the night live on a terminal, as a line now and then elsewhere, or not at all."""
+    """Shows the night live on a terminal, as a line now and then elsewhere (standard error)."""
 
     LINE_SECONDS = 10
 
-    def __init__(self, *, quiet: bool) -> None:
-        self.console = Console(stderr=True, quiet=quiet)
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
         self._live = Live(console=self.console, auto_refresh=False, transient=False)
         self._next_line = 0.0
 

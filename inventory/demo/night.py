@@ -36,7 +36,6 @@ class Plan(Struct, frozen=True, kw_only=True):
     seed: int = 1
     seconds: float = 60.0
     orders_per_second: float = 2.0
-    quiet: bool = False
 
 
 class Night:
@@ -46,7 +45,7 @@ class Night:
         self.plan = plan
         self.supervisor = supervisor
         self.house = house
-        self.board = Board(quiet=plan.quiet)
+        self.board = Board()
         self.receiver = Receiver()
         self.articles = articles()
         self.damaged: dict[str, int] = {}
