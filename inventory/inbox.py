@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -72,10 +72,7 @@ class Inbox:
             added = await session.scalar(
                 insert(InboundEvent)
                 .values(values)
-                .on_conflict_do_nothing(
-                    index_elements=["channel_id", "event_id"],
-                    index_where=text("state <> 'conflict'"),
-                )
+                .on_conflict_do_nothing()
                 .returning(InboundEvent.id)
             )
             if added is not None:
