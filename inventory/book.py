@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+CONTAINED = "contained in the count"
 
 
 @dataclass(slots=True)
@@ -15,6 +20,7 @@ class Level:
     on_hand: int = 0
     reserved: int = 0
     revision: int = 0
+    counted_at: datetime | None = None
     stored: bool = False
 
     @property
@@ -23,30 +29,44 @@ class Level:
         return self.on_hand - self.reserved
 
 
-@dataclass(slots=True)
-class Movement:
-    """One entry, decided and not yet written. `line` counts the entries' order lines from 0."""
+class Movement(NamedTuple):
+    """One entry, decided and not yet written; the fields are the columns of its table.
 
-    line: int
+    `line` counts the order lines of the fact from 0.
+    """
+
+    fact_id: int
+    revision: int
+    occurred_at: datetime
     sku_id: int
     location_id: int
-    kind: str
     on_hand_delta: int
     reserved_delta: int
-    revision: int
-    reason: str | None = None
+    line: int
+    kind: str
+    reason: str
 
 
 @dataclass(slots=True)
 class Book:
-    """All balances that a batch of facts may touch, and what the batch has changed so far."""
+    """All balances that a batch of facts may touch, and the movements decided so far.
+
+    `fact_id` and `occurred_at` are those of the fact that is being decided.
+    """
 
     levels: dict[tuple[int, int], Level] = field(default_factory=dict)
     touched: set[tuple[int, int]] = field(default_factory=set)
+    movements: list[Movement] = field(default_factory=list)
+    fact_id: int = 0
+    occurred_at: datetime = BEGINNING
 
     def level(self, sku_id: int, location_id: int) -> Level:
         """The balance; zero where the SKU never lay at the location."""
-        return self.levels.setdefault((sku_id, location_id), Level(sku_id, location_id))
+        key = (sku_id, location_id)
+        level = self.levels.get(key)
+        if level is None:
+            level = self.levels[key] = Level(sku_id, location_id)
+        return level
 
     def post(
         self,
@@ -57,20 +77,63 @@ class Book:
         line: int = 0,
         on_hand: int = 0,
         reserved: int = 0,
-        reason: str | None = None,
-    ) -> Movement:
-        """Change a balance by two deltas and return the entry that says so."""
+        reason: str = "",
+        at: datetime | None = None,
+    ) -> None:
+        """Change a balance by two deltas and note the entry that says so.
+
+        What changed on hand before the newest count was counted with it: a second entry takes the
+        change back, so that nothing is taken twice.
+        """
+        at = at or self.occurred_at
         level = self.level(sku_id, location_id)
+        self._enter(level, kind, line, on_hand, reserved, reason, at)
+        if on_hand and level.counted_at is not None and at <= level.counted_at:
+            self._enter(level, "adjust", line, -on_hand, 0, CONTAINED, at)
+
+    def _enter(
+        self,
+        level: Level,
+        kind: str,
+        line: int,
+        on_hand: int,
+        reserved: int,
+        reason: str,
+        at: datetime,
+    ) -> None:
         level.on_hand += on_hand
         level.reserved += reserved
         level.revision += 1
-        self.touched.add((sku_id, location_id))
-        return Movement(line, sku_id, location_id, kind, on_hand, reserved, level.revision, reason)
+        self.touched.add((level.sku_id, level.location_id))
+        self.movements.append(
+            Movement(
+                self.fact_id,
+                level.revision,
+                at,
+                level.sku_id,
+                level.location_id,
+                on_hand,
+                reserved,
+                line,
+                kind,
+                reason,
+            )
+        )
 
     def available(self, sku_id: int, pool: Sequence[int]) -> int:
         """Units not promised over the locations of a pool."""
-        return sum(self.level(sku_id, location_id).available for location_id in pool)
+        units = 0
+        for location_id in pool:
+            level = self.levels.get((sku_id, location_id))
+            if level is not None:
+                units += level.on_hand - level.reserved
+        return units
 
-    def shortage(self, sku_id: int, pool: Sequence[int]) -> int:
-        """Units promised beyond what the pool holds, at least 0."""
-        return max(-self.available(sku_id, pool), 0)
+    def split(self, sku_id: int, pool: Sequence[int], units: int) -> dict[int, int]:
+        """Where to take units, in the order of the pool; the remainder at its first location."""
+        takes: dict[int, int] = {}
+        for location_id in pool:
+            takes[location_id] = min(max(self.level(sku_id, location_id).available, 0), units)
+            units -= takes[location_id]
+        takes[pool[0]] += units
+        return {location_id: taken for location_id, taken in takes.items() if taken}

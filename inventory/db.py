@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias
@@ -15,6 +16,18 @@ if TYPE_CHECKING:
 
     Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
 
+# What says that the database cannot be reached, or that a connection to it was lost.
+CONNECTION_LOST = (
+    ConnectionError,
+    TimeoutError,
+    socket.gaierror,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
 POOL_SIZE = 10
 STATEMENT_SECONDS_MAX = 30
 
@@ -22,6 +35,10 @@ STATEMENT_SECONDS_MAX = 30
 def sqlalchemy_url(database_url: str) -> str:
     """The same address as SQLAlchemy wants it."""
     return urlunsplit(urlsplit(database_url)._replace(scheme="postgresql+asyncpg"))
+
+
+async def _nothing_to_reset(_: object) -> None:
+    """The ledger's connections are given back as they were: no setting, no cursor, no lock."""
 
 
 class Database:
@@ -48,6 +65,7 @@ class Database:
                 min_size=1,
                 max_size=self._pool_size,
                 command_timeout=STATEMENT_SECONDS_MAX,
+                reset=_nothing_to_reset,
                 server_settings={"application_name": "hikiate-ledger"},
             )
         return self._pool

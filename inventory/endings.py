@@ -108,7 +108,6 @@ async def unseen(session: AsyncSession) -> list[int]:
         select(SalesOrder.id)
         .where(
             SalesOrder.cancelled.is_(True),
-            SalesOrder.reservation.is_(False),
             ~exists().where(Cancellation.order_id == SalesOrder.id),
         )
         .order_by(SalesOrder.id)

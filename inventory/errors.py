@@ -78,3 +78,19 @@ class BadInput(InventoryError):
     """The request cannot be understood or is outside the limits."""
 
     code = "bad_input"
+
+
+class TooBusy(InventoryError):
+    """More is waiting than may wait; the same may be told again after `retry_seconds`."""
+
+    code = "too_busy"
+
+    def __init__(self, detail: str, retry_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_seconds = retry_seconds
+
+
+class LedgerUnavailable(InventoryError):
+    """The database was lost; what was told is recorded once or not at all, so tell it again."""
+
+    code = "ledger_unavailable"

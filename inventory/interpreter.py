@@ -44,7 +44,7 @@ async def facts_of(session: AsyncSession, event: InboundEvent) -> tuple[Parked |
     if isinstance(told, OrderSeen):
         return await _observed(session, event, told)
     if isinstance(told, SaleTold):
-        return await _sale(session, event, told)
+        return None, _sale(event, told)
     return None, _ended(event, told)
 
 
@@ -77,27 +77,17 @@ async def _observed(
     return parked, fact
 
 
-async def _sale(
-    session: AsyncSession, event: InboundEvent, told: SaleTold
-) -> tuple[Parked | None, Fact | None]:
-    wanted = {line.channel_sku for line in told.lines}
-    found = await _listings(session, event.channel_id, wanted)
-    parked = _unknown(found, wanted)
-    if parked is not None:
-        return parked, None
-    if len({line.line_ref for line in told.lines}) < len(told.lines):
-        return Parked(code="malformed", detail="each line_ref may be used once"), None
+def _sale(event: InboundEvent, told: SaleTold) -> Fact:
     lines = tuple(
         SaleLine(
             line_ref=line.line_ref,
-            sku=found[line.channel_sku][1],
-            listing_id=found[line.channel_sku][0],
+            channel_sku=line.channel_sku,
             quantity=line.quantity,
             unit_price=line.unit_price,
         )
         for line in told.lines
     )
-    return None, SaleReceived(
+    return SaleReceived(
         channel_id=event.channel_id,
         fact_ref=f"{event.kind}:{event.event_id}",
         occurred_at=told.occurred_at or event.received_at,

@@ -2,17 +2,18 @@
 
 An order line remembers how many units were ordered, cancelled and shipped. What should be reserved
 follows from these three numbers alone, so a cancellation that arrives before its order, or a
-shipment before its sale, comes out right in any order of arrival.
+shipment before its sale, comes out right in any order of arrival. A line of a kit takes the parts
+of the recipe as it was when the line was first told; they are what a cancellation gives back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from inventory.book import Book, Movement
-from inventory.facts import CancellationReceived, OrderObserved, SaleReceived, ShipmentSeen
+from inventory.book import Book
+from inventory.facts import CancellationReceived, OrderObserved, ShipmentSeen
 
 
 @dataclass(slots=True)
@@ -23,9 +24,15 @@ class Part:
     shipped: int = 0
 
 
+Parts = dict[int, dict[int, Part]]
+
+
 @dataclass(slots=True)
 class Line:
-    """One order line and where its units were taken: location → part."""
+    """One order line, its recipe (SKU → units per unit of the line), and what it took where.
+
+    `parts` is SKU → location → part.
+    """
 
     line_ref: str
     sku_id: int | None = None
@@ -35,11 +42,13 @@ class Line:
     shipped: int = 0
     unit_price: int | None = None
     ended_at: datetime | None = None
-    parts: dict[int, Part] = field(default_factory=dict)
+    recipe: dict[int, int] = field(default_factory=dict)
+    parts: Parts = field(default_factory=dict)
 
-    def sku_of(self, sku_id: int) -> int:
-        """The line's SKU: units once taken stay with theirs, whatever the listing says later."""
-        return self.sku_id if self.parts and self.sku_id is not None else sku_id
+    def name_sku(self, sku_id: int, recipe: Mapping[int, int]) -> None:
+        """Set the line's SKU: units once taken stay with theirs, whatever is said later."""
+        if not self.parts:
+            self.sku_id, self.recipe = sku_id, dict(recipe)
 
     @property
     def open(self) -> int:
@@ -49,13 +58,11 @@ class Line:
 
 @dataclass(slots=True)
 class Order:
-    """An order (or a reservation) as the ledger holds it; `id` None until it is written."""
+    """An order as the ledger holds it; `id` None until it is written."""
 
     channel_id: int
     order_ref: str
     id: int | None = None
-    reservation: bool = False
-    expires_at: datetime | None = None
     ordered_at: datetime | None = None
     seen_at: datetime | None = None
     revision: int = 0
@@ -77,13 +84,27 @@ class Order:
         return self.lines.setdefault(line_ref, Line(line_ref))
 
 
-def take_sale(order: Order, fact: SaleReceived, sku_ids: dict[str, int]) -> None:
+@dataclass(slots=True, frozen=True)
+class SoldLine:
+    """A line of a sale whose SKU and listing were found."""
+
+    line_ref: str
+    sku_id: int
+    recipe: Mapping[int, int]
+    listing_id: int | None
+    quantity: int
+    unit_price: int | None
+
+
+def take_sale(
+    order: Order, sold: Sequence[SoldLine], *, ordered_at: datetime, ship_by: datetime | None
+) -> None:
     """Note what was ordered."""
-    order.ordered_at = fact.occurred_at
-    order.ship_by = fact.ship_by
-    for told in fact.lines:
+    order.ordered_at = ordered_at
+    order.ship_by = ship_by
+    for told in sold:
         line = order.line(told.line_ref)
-        line.sku_id = line.sku_of(sku_ids[told.sku])
+        line.name_sku(told.sku_id, told.recipe)
         line.listing_id = told.listing_id
         line.ordered = told.quantity
         line.unit_price = told.unit_price
@@ -112,10 +133,14 @@ def take_shipment(order: Order, fact: ShipmentSeen) -> None:
             line.shipped += line.open
 
 
-def take_snapshot(
-    order: Order, fact: OrderObserved, sku_ids: dict[str, int], now: datetime
-) -> None:
-    """Make the order's numbers those that the channel shows; a line it no longer shows is 0."""
+Found = Mapping[str, tuple[int, int, Mapping[int, int]]]
+
+
+def take_snapshot(order: Order, fact: OrderObserved, found: Found, now: datetime) -> None:
+    """Make the order's numbers those that the channel shows; a line it no longer shows is 0.
+
+    `found` is channel SKU → listing id, SKU id and recipe of those that we know.
+    """
     seen = fact.order
     order.ordered_at = seen.ordered_at
     order.seen_at = seen.observed_at
@@ -129,11 +154,12 @@ def take_snapshot(
         if line_ref not in shown:
             line.ordered = line.shipped
     for told in seen.lines:
-        if told.channel_sku not in fact.listings:
+        if told.channel_sku not in found:
             continue
-        listing_id, sku = fact.listings[told.channel_sku]
+        listing_id, sku_id, recipe = found[told.channel_sku]
         line = order.line(told.line_ref)
-        line.sku_id, line.listing_id = line.sku_of(sku_ids[sku]), listing_id
+        line.name_sku(sku_id, recipe)
+        line.listing_id = listing_id
         if told.cancelled > line.cancelled:
             line.ended_at = now
         line.ordered, line.cancelled, line.shipped = told.quantity, told.cancelled, told.shipped
@@ -154,90 +180,81 @@ def end_order(order: Order, *, by: str | None, reason: str | None, now: datetime
     order.cancelled = True
 
 
-def settle(order: Order, book: Book, pool: Sequence[int]) -> list[Movement]:
-    """Move stock until it agrees with the order's lines; the entries that do so.
+def settle(
+    order: Order, book: Book, pool: Sequence[int], *, shipped_at: datetime | None = None
+) -> None:
+    """Move stock until it agrees with the order's lines.
 
     Units are reserved in the order of `pool`, the remainder at its first location; they are
     shipped and released from where they were taken. An order that the channel fulfils itself
-    leaves our stock alone.
+    leaves our stock alone. `shipped_at` is when what was shipped left the shelf.
     """
     if order.fulfilled_by_channel:
-        return []
-    movements: list[Movement] = []
+        return
     for number, line in enumerate(order.lines.values()):
-        if line.sku_id is None:
-            continue
-        movements += _settle_shipped(line, book, pool, number)
-        wanted = 0 if order.cancelled else line.open
-        change = wanted - sum(part.reserved for part in line.parts.values())
-        movements += _settle_reserved(line, book, pool, number, change)
-    return movements
+        for sku_id, per_unit in line.recipe.items():
+            taken = _Taken(book, sku_id, number, line.parts.setdefault(sku_id, {}))
+            taken.settle_shipped(line.shipped * per_unit, pool, shipped_at)
+            taken.settle_reserved(0 if order.cancelled else line.open * per_unit, pool)
+        line.parts = {sku_id: parts for sku_id, parts in line.parts.items() if parts}
 
 
-def _settle_shipped(line: Line, book: Book, pool: Sequence[int], number: int) -> list[Movement]:
-    units = line.shipped - sum(part.shipped for part in line.parts.values())
-    if units == 0:
-        return []
-    takes: list[tuple[int, int, int]] = []  # location, units shipped, of which were reserved
-    if units < 0:
-        for location_id, part in line.parts.items():
-            back = min(part.shipped, -units)
-            takes.append((location_id, -back, 0))
-            units += back
-    else:
-        for location_id, part in line.parts.items():
-            sent = min(part.reserved, units)
-            takes.append((location_id, sent, sent))
-            units -= sent
+@dataclass(slots=True)
+class _Taken:
+    """What one line took of one SKU: location → part."""
+
+    book: Book
+    sku_id: int
+    number: int
+    parts: dict[int, Part]
+
+    def settle_shipped(self, wanted: int, pool: Sequence[int], at: datetime | None) -> None:
+        """Ship, or take back, until `wanted` units have been shipped in all."""
+        units = wanted - sum(part.shipped for part in self.parts.values())
+        for location_id, part in self.parts.items():
+            if units < 0:
+                back = min(part.shipped, -units)
+                self._ship(location_id, -back, 0, at)
+                units += back
+            elif units > 0:
+                sent = min(part.reserved, units)
+                self._ship(location_id, sent, sent, at)
+                units -= sent
         if units:
-            takes.append((pool[0], units, 0))
-    return _ship(line, book, number, takes)
+            self._ship(pool[0], units, 0, at)
 
-
-def _ship(line: Line, book: Book, number: int, takes: list[tuple[int, int, int]]) -> list[Movement]:
-    merged: dict[int, tuple[int, int]] = {}
-    for location_id, sent, reserved in takes:
-        before = merged.get(location_id, (0, 0))
-        merged[location_id] = (before[0] + sent, before[1] + reserved)
-    movements = []
-    for location_id, (sent, reserved) in merged.items():
+    def _ship(self, location_id: int, sent: int, reserved: int, at: datetime | None) -> None:
         if not sent:
-            continue
-        part = line.parts.setdefault(location_id, Part())
+            return
+        part = self.parts.setdefault(location_id, Part())
         part.shipped += sent
         part.reserved -= reserved
-        movements.append(
-            book.post(
-                _sku(line), location_id, kind="ship", line=number, on_hand=-sent, reserved=-reserved
-            )
+        self.book.post(
+            self.sku_id,
+            location_id,
+            kind="ship",
+            line=self.number,
+            on_hand=-sent,
+            reserved=-reserved,
+            at=at,
         )
-    return movements
 
-
-def _settle_reserved(
-    line: Line, book: Book, pool: Sequence[int], number: int, change: int
-) -> list[Movement]:
-    takes: dict[int, int] = {}
-    if change > 0:
-        for location_id in pool:
-            takes[location_id] = min(max(book.level(_sku(line), location_id).available, 0), change)
-            change -= takes[location_id]
-        takes[pool[0]] += change
-    for location_id, part in reversed(line.parts.items()):
-        if change < 0:
-            takes[location_id] = -min(part.reserved, -change)
-            change -= takes[location_id]
-    movements = []
-    for location_id, units in takes.items():
-        if not units:
-            continue
-        line.parts.setdefault(location_id, Part()).reserved += units
-        kind = "reserve" if units > 0 else "release"
-        movements.append(book.post(_sku(line), location_id, kind=kind, line=number, reserved=units))
-    return movements
-
-
-def _sku(line: Line) -> int:
-    if line.sku_id is None:
-        raise ValueError(f"line {line.line_ref} has no SKU yet")
-    return line.sku_id
+    def settle_reserved(self, wanted: int, pool: Sequence[int]) -> None:
+        """Reserve, or release, until `wanted` units are reserved in all."""
+        change = wanted - sum(part.reserved for part in self.parts.values())
+        takes = self.book.split(self.sku_id, pool, change) if change > 0 else {}
+        for location_id, part in reversed(self.parts.items()):
+            if change < 0:
+                takes[location_id] = -min(part.reserved, -change)
+                change -= takes[location_id]
+        for location_id, units in takes.items():
+            if not units:
+                continue
+            self.parts.setdefault(location_id, Part()).reserved += units
+            self.book.post(
+                self.sku_id,
+                location_id,
+                kind="reserve" if units > 0 else "release",
+                line=self.number,
+                reserved=units,
+            )

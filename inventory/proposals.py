@@ -98,7 +98,7 @@ CROSS JOIN LATERAL (
   FROM order_line l WHERE l.order_id = o.id
 ) lines
 WHERE p.sku_id = :sku AND p.reserved > 0 AND p.location_id = ANY(:pool)
-  AND NOT o.cancelled AND NOT o.reservation AND NOT o.fulfilled_by_channel
+  AND NOT o.cancelled AND NOT o.fulfilled_by_channel
   AND o.ordered_at IS NOT NULL
   AND (x.id IS NULL OR x.state = 'refused' AND x.decided_by = :desk)
   AND (CAST(:orders AS bigint[]) IS NULL OR o.id = ANY(CAST(:orders AS bigint[])))

@@ -255,7 +255,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL (
   SELECT count(DISTINCT o.id) AS orders_today, coalesce(sum(i.ordered), 0) AS units_today
   FROM sales_order o JOIN order_line i ON i.order_id = o.id
-  WHERE o.channel_id = c.id AND o.ordered_at >= :midnight AND NOT o.reservation
+  WHERE o.channel_id = c.id AND o.ordered_at >= :midnight
 ) sold
 WHERE c.kind <> 'house' ORDER BY c.id
 """)

@@ -132,7 +132,6 @@ async def _metrics(
     if isinstance(rules, RateRules):
         placed = select(func.count()).where(
             SalesOrder.channel_id == channel.id,
-            SalesOrder.reservation.is_(False),
             SalesOrder.fulfilled_by_channel.is_(False),
             SalesOrder.ordered_at > penalties.window_start(rules, now),
             SalesOrder.ordered_at <= now,

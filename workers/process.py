@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from inventory.decisions import HOLD
 from inventory.facts import ReservationReleased
-from inventory.models import SalesOrder
+from inventory.models import Fact, Reservation
 
 if TYPE_CHECKING:
     from workers.runtime import Runtime
@@ -35,23 +34,20 @@ async def expire(runtime: Runtime) -> int:
     now = runtime.clock.now()
     async with runtime.database.sessions() as session:
         over = await session.execute(
-            select(SalesOrder.channel_id, SalesOrder.order_ref)
-            .where(
-                SalesOrder.reservation.is_(True),
-                SalesOrder.cancelled.is_(False),
-                SalesOrder.expires_at <= now,
-            )
-            .order_by(SalesOrder.expires_at)
+            select(Reservation.channel_id, Fact.fact_ref)
+            .join(Fact, Fact.id == Reservation.fact_id)
+            .where(Reservation.expires_at <= now)
+            .order_by(Reservation.expires_at)
             .limit(EXPIRE_MAX)
         )
         releases = [
             ReservationReleased(
                 channel_id=channel_id,
-                fact_ref=f"expired:{order_ref}",
+                fact_ref=f"expired:{reservation_ref}",
                 occurred_at=now,
-                reservation_ref=order_ref.removeprefix(HOLD),
+                reservation_ref=reservation_ref,
             )
-            for channel_id, order_ref in over
+            for channel_id, reservation_ref in over
         ]
     await runtime.ledger.apply(releases)
     if releases:

@@ -82,7 +82,6 @@ async def seen_hints(session: AsyncSession, channel_id: int, now: datetime) -> d
     rows = await session.execute(
         select(SalesOrder.order_ref, SalesOrder.hint).where(
             SalesOrder.channel_id == channel_id,
-            SalesOrder.reservation.is_(False),
             SalesOrder.seen_at.is_not(None),
             or_(
                 SalesOrder.ordered_at > now - timedelta(days=SEEN_DAYS),

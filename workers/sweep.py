@@ -17,6 +17,7 @@ from inventory.models import (
     InboundEvent,
     Listing,
     Oversell,
+    Reservation,
     SalesOrder,
     StaleSku,
     WebhookEndpoint,
@@ -59,18 +60,12 @@ def _waits(now: datetime) -> dict[str, ColumnElement[bool]]:
             InboundEvent.state == "new",
             InboundEvent.received_at < now - timedelta(seconds=UNHANDLED_SECONDS),
         ),
-        "expire": exists().where(
-            SalesOrder.reservation.is_(True),
-            SalesOrder.cancelled.is_(False),
-            SalesOrder.expires_at <= now,
-        ),
+        "expire": exists().where(Reservation.expires_at <= now),
         "refresh": or_(exists(select(StaleSku.sku_id)), exists().where(Listing.reassess_at <= now)),
         "desk": or_(
             exists().where(Oversell.state == "open"),
             exists().where(Cancellation.state.in_(("approved", "submitted"))),
-            exists().where(
-                SalesOrder.cancelled.is_(True), SalesOrder.reservation.is_(False), unclassified
-            ),
+            exists().where(SalesOrder.cancelled.is_(True), unclassified),
         ),
         "notify": exists().where(
             Delivery.state == "pending",

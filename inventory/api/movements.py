@@ -14,7 +14,7 @@ from inventory import inbox_desk
 from inventory.api.context import HOUSE_CHANNEL_ID, Caller, Services, needs
 from inventory.api.problems import Refused, problems
 from inventory.errors import ContentDiffers
-from inventory.facts import AdjustReason, Status
+from inventory.facts import AdjustReason, Condition, Status
 from inventory.fields import Change, Code, Count, Moment, Ref, Units, moment
 from inventory.security import Scope
 
@@ -50,9 +50,10 @@ class Transfer(_Move, frozen=True, kw_only=True, tag="transfer"):
 
 
 class Return(_Move, frozen=True, kw_only=True, tag="return"):
-    """Shipped units come back sellable."""
+    """Shipped units come back and were looked at; `condition` says what they are."""
 
     quantity: Units
+    condition: Condition
     location: Code | None = None
 
 
@@ -78,7 +79,12 @@ def _fact(move: Move, services: Services) -> f.Fact:
         case Receive():
             return f.StockReceived(**named, quantity=move.quantity, location=move.location)
         case Return():
-            return f.ReturnAccepted(**named, quantity=move.quantity, location=move.location)
+            return f.ReturnAccepted(
+                **named,
+                quantity=move.quantity,
+                condition=move.condition,
+                location=move.location,
+            )
         case Adjust():
             return f.StockAdjusted(
                 **named,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -15,13 +13,16 @@ from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from inventory.errors import InventoryError
+from inventory.db import CONNECTION_LOST
+from inventory.errors import InventoryError, TooBusy
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 20
 SERVER_ERROR = 500
+BUSY = 429
+UNREACHABLE = 503
 
 # code → status and title. A code never changes its meaning; the detail is for people.
 CODES: Mapping[str, tuple[int, str]] = {
@@ -35,18 +36,29 @@ CODES: Mapping[str, tuple[int, str]] = {
     "unknown_location": (404, "There is no such location"),
     "unknown_listing": (404, "The channel has no such listing"),
     "unknown_reservation": (404, "There is no such reservation"),
+    "unknown_transfer": (404, "There is no such transfer"),
+    "unknown_supply": (404, "There is no such expected supply"),
+    "unknown_count": (404, "There is no such count that waits for a recount"),
     "method_not_allowed": (405, "This address does not take that method"),
     "already_exists": (409, "It is there already"),
     "content_differs": (409, "The name was used before for something else"),
     "insufficient_stock": (409, "Fewer units can be promised than were asked for"),
+    "too_many": (409, "A balance or a line would leave the range of its column"),
+    "not_together": (409, "Another line of the call was refused"),
+    "kit_has_no_stock": (409, "A kit has no stock of its own"),
+    "wrong_supply": (409, "The expected supply does not allow this"),
+    "counted_later": (409, "A later count was applied already"),
+    "location_sellable": (409, "Damaged units go to a location that is not sellable"),
     "on_hand_below_zero": (409, "On hand cannot fall below zero"),
     "wrong_state": (409, "This cannot be done in its present state"),
     "too_large": (413, "The request is too large"),
     "unsupported_media_type": (415, "Send JSON"),
+    "too_busy": (429, "Too much is waiting; come back later"),
     "internal_error": (500, "Something went wrong here"),
     "setting_wrong": (500, "A setting is wrong"),
     "secret_unreadable": (500, "A stored secret cannot be read"),
     "unavailable": (503, "The database cannot be reached"),
+    "ledger_unavailable": (503, "The ledger cannot be reached; tell the same again"),
 }
 CODE_OF_STATUS = {
     400: "bad_input",
@@ -57,17 +69,7 @@ CODE_OF_STATUS = {
     413: "too_large",
     415: "unsupported_media_type",
 }
-UNAVAILABLE = (
-    ConnectionError,
-    TimeoutError,
-    socket.gaierror,
-    PoolTimeout,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
-    asyncpg.AdminShutdownError,
-)
+UNAVAILABLE = (*CONNECTION_LOST, PoolTimeout)
 
 
 class WrongPart(Struct, frozen=True, kw_only=True):
@@ -120,13 +122,14 @@ def answer(
     detail: str,
     *,
     errors: tuple[WrongPart, ...] = (),
+    retry_seconds: int = 1,
 ) -> Response[Problem]:
     """The answer for one code."""
     status, title = CODES[code]
     request_id = request.scope.get("state", {}).get("request_id")
     headers = {"WWW-Authenticate": "Bearer"} if code == "unauthenticated" else {}
-    if code == "unavailable":
-        headers["Retry-After"] = "1"
+    if status in {BUSY, UNREACHABLE}:
+        headers["Retry-After"] = str(retry_seconds)
     return Response(
         Problem(
             type=f"urn:hikiate:problem:{code}",
@@ -149,7 +152,8 @@ def of_inventory(request: Request[Any, Any, Any], error: InventoryError) -> Resp
         return of_anything(request, error)
     if CODES[error.code][0] >= SERVER_ERROR:
         log.error("request_failed", code=error.code, detail=str(error))
-    return answer(request, error.code, str(error))
+    seconds = error.retry_seconds if isinstance(error, TooBusy) else 1
+    return answer(request, error.code, str(error), retry_seconds=seconds)
 
 
 def of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

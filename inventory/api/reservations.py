@@ -10,18 +10,16 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta, Struct, to_builtins
-from sqlalchemy import select
 
 from inventory import connections, inbox_desk, reports_channels
 from inventory.api.context import Services, needs
 from inventory.api.orders import own_store
 from inventory.api.paging import PathText
 from inventory.api.problems import Refused, problems
-from inventory.errors import BadInput, ContentDiffers, UnknownListing
+from inventory.errors import BadInput, ContentDiffers
 from inventory.events import LINES_MAX
 from inventory.facts import Outcome, ReservationAsked, ReservationReleased, SaleLine, Status
 from inventory.fields import Code, Moment, Ref, Units, moment
-from inventory.models import Listing, Sku
 from inventory.reports_channels import Availability
 from inventory.security import Scope
 
@@ -74,7 +72,7 @@ class ReservationController(Controller):
         The answer to a `reservation_ref` never changes; ask again under a new one.
         """
         shop = await own_store(services, channel)
-        fact = await _asked(services, shop.id, data)
+        fact = _asked(data, shop.id, services.clock.now())
         [outcome] = await services.ledger.apply([fact])
         if outcome.status is Status.CONFLICT:
             async with services.database.transaction() as session:
@@ -127,27 +125,9 @@ class ReservationController(Controller):
             )
 
 
-async def _asked(services: Services, channel_id: int, asked: NewReservation) -> ReservationAsked:
-    now = services.clock.now()
-    wanted = {line.channel_sku for line in asked.lines}
-    query = (
-        select(Listing.channel_sku, Listing.id, Sku.code)
-        .join(Sku, Sku.id == Listing.sku_id)
-        .where(Listing.channel_id == channel_id, Listing.channel_sku.in_(wanted))
-    )
-    async with services.database.sessions() as session:
-        rows = await session.execute(query)
-        found = {channel_sku: (listing_id, sku) for channel_sku, listing_id, sku in rows}
-    missing = sorted(wanted - found.keys())
-    if missing:
-        raise UnknownListing("no listing of " + ", ".join(missing))
+def _asked(asked: NewReservation, channel_id: int, now: datetime) -> ReservationAsked:
     lines = tuple(
-        SaleLine(
-            line_ref=line.line_ref,
-            sku=found[line.channel_sku][1],
-            listing_id=found[line.channel_sku][0],
-            quantity=line.quantity,
-        )
+        SaleLine(line_ref=line.line_ref, channel_sku=line.channel_sku, quantity=line.quantity)
         for line in asked.lines
     )
     return ReservationAsked(

@@ -25,8 +25,7 @@ _QUERIES = {
     "orders": "SELECT c.kind, o.order_ref, o.cancelled, o.fulfilled_by_channel, o.seen_at,"
     " o.recorded_at, l.line_ref, s.code AS sku, l.ordered, l.cancelled AS line_cancelled,"
     " l.shipped FROM sales_order o JOIN channel c ON c.id = o.channel_id"
-    " LEFT JOIN order_line l ON l.order_id = o.id LEFT JOIN sku s ON s.id = l.sku_id"
-    " WHERE NOT o.reservation",
+    " LEFT JOIN order_line l ON l.order_id = o.id LEFT JOIN sku s ON s.id = l.sku_id",
     # `wanted`: what the ledger allowed every listing to show once the sale was in it.
     "sales": "SELECT c.kind, split_part(f.fact_ref, '@', 1) AS order_ref, s.code AS sku,"
     " min(m.revision) AS revision, min(m.recorded_at) AS recorded_at,"

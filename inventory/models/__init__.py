@@ -6,7 +6,24 @@ from inventory.models.desk import Cancellation, Oversell, OversellStep, PenaltyE
 from inventory.models.house import ApiKey, Audit, Lease, Switch
 from inventory.models.notices import Alert, AlertRule, Delivery, WebhookEndpoint
 from inventory.models.orders import InboundEvent, OrderLine, OrderPart, SalesOrder
-from inventory.models.stock import Fact, Location, Sku, StaleSku, StockLevel, StockMovement
+from inventory.models.stock import (
+    Fact,
+    KitPart,
+    Location,
+    Sku,
+    StaleSku,
+    StockLevel,
+    StockMovement,
+)
+from inventory.models.warehouse import (
+    Carried,
+    Checkpoint,
+    InboundSupply,
+    Reservation,
+    Seal,
+    StockCount,
+    Transfer,
+)
 
 __all__ = [
     "Alert",
@@ -15,10 +32,14 @@ __all__ = [
     "Audit",
     "Base",
     "Cancellation",
+    "Carried",
     "Channel",
+    "Checkpoint",
     "Delivery",
     "Fact",
     "InboundEvent",
+    "InboundSupply",
+    "KitPart",
     "Lease",
     "Listing",
     "Location",
@@ -29,12 +50,16 @@ __all__ = [
     "PenaltyEntry",
     "Push",
     "PushRow",
+    "Reservation",
     "SalesOrder",
+    "Seal",
     "Sku",
     "StaleSku",
+    "StockCount",
     "StockLevel",
     "StockMovement",
     "StockReading",
     "Switch",
+    "Transfer",
     "WebhookEndpoint",
 ]

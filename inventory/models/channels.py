@@ -58,6 +58,7 @@ class Listing(Base):
     `known_from` and `known_at`; None means that it must be read first.
     `lane` says how: zero, lower, raise, read (first), or None when nothing needs to be sent.
     `reassess_at` is when a margin kept for unseen sales may have become smaller.
+    `preorder_units` is how many units of expected supply it may sell ahead.
     `raise_since` is when a higher number was first wanted; it waits for the raise barrier (L7).
     """
 
@@ -70,6 +71,7 @@ class Listing(Base):
     safety_percent: Mapped[int | None]
     quantity_max: Mapped[int | None]
     quantity_floor: Mapped[int | None]
+    preorder_units: Mapped[int] = mapped_column(server_default="0")
     closed: Mapped[bool] = mapped_column(server_default=text("false"))
     closed_by_channel: Mapped[bool] = mapped_column(server_default=text("false"))
     fulfilled_by_channel: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -48,7 +48,7 @@ class InboundEvent(Base):
 
 
 class SalesOrder(Base):
-    """An order, or a reservation asked of our API, as far as stock is concerned.
+    """An order as far as stock is concerned.
 
     `revision` is our own count of the states seen; `digest` and `seen_at` belong to the last one.
     """
@@ -57,8 +57,6 @@ class SalesOrder(Base):
     id: Mapped[BigKey]
     channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
     order_ref: Mapped[str]
-    reservation: Mapped[bool] = mapped_column(server_default=text("false"))
-    expires_at: Mapped[datetime | None]
     ordered_at: Mapped[datetime | None]
     seen_at: Mapped[datetime | None]
     revision: Mapped[int] = mapped_column(server_default="0")
@@ -77,11 +75,6 @@ class SalesOrder(Base):
     __table_args__ = (
         UniqueConstraint("channel_id", "order_ref"),
         Index(None, "channel_id", "ordered_at"),
-        Index(
-            "ix_sales_order_expiring",
-            "expires_at",
-            postgresql_where=text("reservation AND NOT cancelled"),
-        ),
         Index("ix_sales_order_cancelled", "id", postgresql_where=text("cancelled")),
     )
 
@@ -107,13 +100,18 @@ class OrderLine(Base):
 
 
 class OrderPart(Base):
-    """Where the units of a line were taken, so that a cancellation gives back just those."""
+    """Where the units of a line were taken, so that a cancellation gives back just those.
+
+    `per_unit` is how many units of the SKU are in one unit of the line: the recipe of the kit as
+    it was when the line was first told, 1 for a SKU that is no kit.
+    """
 
     __tablename__ = "order_part"
     order_id: Mapped[int] = mapped_column(ForeignKey("sales_order.id"), primary_key=True)
     line_ref: Mapped[str] = mapped_column(primary_key=True)
     sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), primary_key=True)
     location_id: Mapped[int] = mapped_column(ForeignKey("location.id"), primary_key=True)
+    per_unit: Mapped[int] = mapped_column(server_default="1")
     reserved: Mapped[int] = mapped_column(server_default="0")
     shipped: Mapped[int] = mapped_column(server_default="0")
     __table_args__ = (

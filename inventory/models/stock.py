@@ -11,7 +11,10 @@ from inventory.models.base import Base, Big, BigKey, Json, Key, Small
 
 
 class Sku(Base):
-    """The smallest thing we count. Safety stock is held back from every listing of it."""
+    """The smallest thing we count, or a kit of them. Safety stock is held back from every listing.
+
+    A SKU with rows in `kit_part` is a kit: it has no stock of its own.
+    """
 
     __tablename__ = "sku"
     id: Mapped[Key]
@@ -26,6 +29,20 @@ class Sku(Base):
     )
 
 
+class KitPart(Base):
+    """Today's recipe: `quantity` units of `part_id` (a SKU or another kit) are in one `kit_id`."""
+
+    __tablename__ = "kit_part"
+    kit_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), primary_key=True)
+    part_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), primary_key=True)
+    quantity: Mapped[int]
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity"),
+        CheckConstraint("kit_id <> part_id", name="itself"),
+        Index(None, "part_id"),
+    )
+
+
 class Location(Base):
     """A place where stock lies. What lies at one that is not sellable is never offered."""
 
@@ -36,21 +53,30 @@ class Location(Base):
 
 
 class Fact(Base):
-    """The name of everything that ever happened, with its first outcome; never partitioned."""
+    """The name of everything that ever happened; never partitioned, outlives everything.
+
+    Ids come in blocks of 100 to the process that asks. There is no foreign key: channels are
+    never removed, and a sale should not lock its channel. `content_hash` is 64 bits of the
+    content. `outcome` is NULL where the fact was recorded, or granted, with nothing to add.
+    """
 
     __tablename__ = "fact"
     id: Mapped[BigKey]
-    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
-    fact_ref: Mapped[str]
-    kind: Mapped[str]
-    content_hash: Mapped[bytes]
-    outcome: Mapped[Json]
     recorded_at: Mapped[datetime]
+    content_hash: Mapped[Big]
+    channel_id: Mapped[int]
+    kind: Mapped[str]
+    fact_ref: Mapped[str]
+    outcome: Mapped[Json | None]
     __table_args__ = (UniqueConstraint("channel_id", "fact_ref"),)
 
 
 class StockLevel(Base):
-    """The stored balance of one SKU at one location. `revision` counts its movements."""
+    """The stored balance of one SKU at one location. `revision` counts its movements.
+
+    `counted_at` is the moment of the newest count that was applied: what happened before it is
+    contained in what was counted.
+    """
 
     __tablename__ = "stock_level"
     sku_id: Mapped[int] = mapped_column(ForeignKey("sku.id"), primary_key=True)
@@ -58,29 +84,33 @@ class StockLevel(Base):
     on_hand: Mapped[int] = mapped_column(server_default="0")
     reserved: Mapped[int] = mapped_column(server_default="0")
     revision: Mapped[Big] = mapped_column(server_default="0")
+    counted_at: Mapped[datetime | None]
+    # Room for new versions of a row on its own page, so that no index is touched by a sale.
+    __table_args__ = ({"postgresql_with": {"fillfactor": "50"}},)
 
 
 class StockMovement(Base):
     """One immutable ledger entry with two deltas; partitioned by month of `recorded_at`.
 
-    `revision` is the balance's revision after this entry, so that a published number can say which
-    sales it contains.
+    `revision` is the balance's revision after this entry: the entries of a balance are a chain
+    without gaps, and a published number can say which sales it contains. Each partition has a
+    unique index on it. `line` counts the order lines of the fact, from 0.
     """
 
     __tablename__ = "movement"
-    fact_id: Mapped[Big] = mapped_column(primary_key=True)
-    line: Mapped[Small] = mapped_column(primary_key=True)
+    fact_id: Mapped[Big]
+    revision: Mapped[Big] = mapped_column(primary_key=True)
+    recorded_at: Mapped[datetime]
+    occurred_at: Mapped[datetime]
+    sku_id: Mapped[int] = mapped_column(primary_key=True)
     location_id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(primary_key=True)
-    recorded_at: Mapped[datetime] = mapped_column(primary_key=True)
-    sku_id: Mapped[int]
     on_hand_delta: Mapped[int]
     reserved_delta: Mapped[int]
-    revision: Mapped[Big]
-    reason: Mapped[str | None]
-    occurred_at: Mapped[datetime]
+    line: Mapped[Small]
+    kind: Mapped[str]
+    reason: Mapped[str] = mapped_column(server_default="")
     __table_args__ = (
-        Index(None, "sku_id", "location_id", "revision"),
+        Index("ix_movement_fact", "fact_id", "recorded_at", postgresql_using="brin"),
         {"postgresql_partition_by": "RANGE (recorded_at)"},
     )
 

@@ -11,6 +11,7 @@ import pytest
 from inventory.db import Database
 from inventory.facts import (
     AdjustReason,
+    Condition,
     LineUnits,
     ReservationReleased,
     ReturnAccepted,
@@ -35,7 +36,7 @@ async def test_stocktake_damage_return_and_transfer(
             StockAdjusted(fact_ref="a-1", reason=AdjustReason.COUNT, on_hand=7, **named),
             StockAdjusted(fact_ref="a-2", reason=AdjustReason.DAMAGE, change=-2, **named),
             StockAdjusted(fact_ref="a-3", reason=AdjustReason.LOSS, change=-6, **named),
-            ReturnAccepted(fact_ref="b-1", quantity=1, **named),
+            ReturnAccepted(fact_ref="b-1", quantity=1, condition=Condition.SELLABLE, **named),
             StockTransferred(
                 fact_ref="t-1", quantity=4, from_location="main", to_location="annex", **named
             ),
@@ -107,8 +108,8 @@ async def test_history_cannot_be_changed(
     before = await pool.fetchval("SELECT count(*) FROM movement")
     if table == "movement_default":
         await pool.execute(
-            "INSERT INTO movement SELECT fact_id, 9, location_id, kind, '2020-01-01', sku_id, 0, 0,"
-            " 99, reason, occurred_at FROM movement"
+            "INSERT INTO movement SELECT fact_id, 99, '2020-01-01', occurred_at, sku_id,"
+            " location_id, 0, 0, 9, kind, reason FROM movement"
         )
         before *= 2
     with pytest.raises(asyncpg.PostgresError, match="append-only"):

@@ -12,23 +12,29 @@ from inventory.db import Database
 from inventory.facts import Outcome, StockTransferred
 from inventory.ledger import Ledger
 from inventory.models import Location
-from tests.conftest import Save
+from tests.conftest import HandClock, Save
 from tests.factories import NOON
 from tests.ledger.told import levels, sale, shortages
 from tests.rivals import until_waiting
 
 
 async def test_a_sale_that_waited_sees_the_balance_row_made_meanwhile(
-    database: Database, ledger: Ledger, mug: str, save: Save, monkeypatch: pytest.MonkeyPatch
+    database: Database,
+    ledger: Ledger,
+    clock: HandClock,
+    mug: str,
+    save: Save,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     await save(Location(code="annex"))
     write = ledger_write.write
+    rival = Ledger(database, clock)  # another process's: it has a combiner of its own
     sales: list[asyncio.Task[list[Outcome]]] = []
 
     async def held(*args: Any, **kwargs: Any) -> None:
         """The transfer holds its locks, and a sale comes."""
         monkeypatch.setattr(ledger_write, "write", write)
-        sales.append(asyncio.create_task(ledger.apply([sale("o-1", 3)])))
+        sales.append(asyncio.create_task(rival.apply([sale("o-1", 3)])))
         await until_waiting(database, sales[0])
         assert not sales[0].done()
         await write(*args, **kwargs)

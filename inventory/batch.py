@@ -1,0 +1,126 @@
+"""The facts of one commit, decided in order of arrival on one page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import msgspec
+
+from inventory.decisions import decide
+from inventory.errors import BadInput
+from inventory.facts import (
+    GRANTED,
+    RECORDED,
+    Fact,
+    OrderObserved,
+    Outcome,
+    Status,
+    SupplyEnded,
+    SupplyExpected,
+    content_hash,
+)
+from inventory.ledger_read import Known
+from inventory.ledger_write import Entry
+from inventory.page import Page, Refusal
+from inventory.soundness import problem
+
+SAID_BY_SILENCE = (GRANTED, RECORDED)
+NOTHING_NEW = frozenset({Status.UNCHANGED, Status.OUTDATED})
+NOT_BOOKED = frozenset({Status.REFUSED, Status.CONFLICT})
+
+
+class Batch:
+    """What the facts of one commit did, ready to be written.
+
+    `own` are ids that an earlier try of the same commit has used: a name found under one of them
+    is not repeated, it is ours. `next_id` gives a fact id that was never used.
+    """
+
+    def __init__(
+        self, page: Page, known: Known, next_id: Callable[[], int], own: Collection[int] = ()
+    ) -> None:
+        self.page = page
+        self.entries: list[Entry] = []
+        self.causes: dict[int, int] = {}
+        self._known = known
+        self._next_id = next_id
+        self._own = own
+
+    def take(self, facts: Sequence[Fact], *, together: bool = False) -> list[Outcome]:
+        """Decide the facts of one caller; `together` all of them or none.
+
+        Where they belong together and one cannot be booked, the others are refused with the code
+        `not_together`.
+        """
+        if not together:
+            return [self._take(fact) for fact in facts]
+        saved, known = self.page.saved(), dict(self._known)
+        entries, causes = len(self.entries), dict(self.causes)
+        outcomes = [self._take(fact) for fact in facts]
+        if not any(outcome.status in NOT_BOOKED for outcome in outcomes):
+            return outcomes
+        self.page.book, self.page.changes = saved
+        self._known, self.causes = known, causes
+        del self.entries[entries:]
+        return [_not_together(outcome) for outcome in outcomes]
+
+    def _take(self, fact: Fact) -> Outcome:
+        """Decide one fact; its name decides first (L4)."""
+        wrong = problem(fact)
+        if wrong is not None:
+            return Outcome(status=Status.REFUSED, code=BadInput.code, detail=wrong)
+        hash_ = content_hash(fact)
+        if not isinstance(fact, OrderObserved):
+            before = self._known.get((fact.channel_id, fact.fact_ref))
+            if before is not None:
+                return self._repeat(before, hash_)
+        book = self.page.book
+        first = len(book.movements)
+        book.fact_id = self._next_id()
+        book.occurred_at = (
+            fact.order.observed_at if isinstance(fact, OrderObserved) else fact.occurred_at
+        )
+        try:
+            outcome = decide(self.page, fact)
+        except Refusal as refusal:
+            return Outcome(status=Status.REFUSED, code=refusal.code, detail=str(refusal))
+        if outcome.status not in NOTHING_NEW:
+            self._record(fact, hash_, outcome, first)
+        return outcome
+
+    def _record(self, fact: Fact, hash_: int, outcome: Outcome, first: int) -> None:
+        page = self.page
+        fact_id = page.book.fact_id
+        if isinstance(fact, OrderObserved):
+            order = page.changes.orders[fact.channel_id, fact.order.order_ref]
+            fact_ref = f"{order.order_ref}@{order.revision}"
+        else:
+            fact_ref = fact.fact_ref
+        self._known[fact.channel_id, fact_ref] = (fact_id, hash_, outcome)
+        said = None if outcome in SAID_BY_SILENCE else msgspec.json.encode(outcome).decode()
+        kind = str(type(fact).__struct_config__.tag)
+        self.entries.append(Entry(fact_id, hash_, fact.channel_id, kind, fact_ref, said))
+        skus = {movement.sku_id for movement in page.book.movements[first:]}
+        if isinstance(fact, (SupplyExpected, SupplyEnded)):
+            skus.add(page.changes.supplies[fact.supply_ref].sku_id)
+        for sku_id in skus:
+            if sku_id not in self.causes and page.shortage(sku_id):
+                self.causes[sku_id] = fact_id
+
+    def _repeat(self, before: tuple[int, int, Outcome], hash_: int) -> Outcome:
+        fact_id, first_hash, first = before
+        if first_hash != hash_:
+            return Outcome(
+                status=Status.CONFLICT,
+                code="content_differs",
+                detail="this name was used before with other content",
+            )
+        return first if fact_id in self._own else msgspec.structs.replace(first, repeated=True)
+
+
+def _not_together(outcome: Outcome) -> Outcome:
+    if outcome.status in NOT_BOOKED:
+        return outcome
+    return Outcome(
+        status=Status.REFUSED, code="not_together", detail="another line of the call was refused"
+    )
