@@ -17,14 +17,12 @@ from inventory.facts import (
     Status,
     SupplyEnded,
     SupplyExpected,
-    content_hash,
 )
 from inventory.ledger_read import Known
 from inventory.ledger_write import Entry
 from inventory.page import Page, Refusal
-from inventory.soundness import problem
+from inventory.soundness import Told
 
-SAID_BY_SILENCE = (GRANTED, RECORDED)
 NOTHING_NEW = frozenset({Status.UNCHANGED, Status.OUTDATED})
 NOT_BOOKED = frozenset({Status.REFUSED, Status.CONFLICT})
 
@@ -46,7 +44,7 @@ class Batch:
         self._next_id = next_id
         self._own = own
 
-    def take(self, facts: Sequence[Fact], *, together: bool = False) -> list[Outcome]:
+    def take(self, facts: Sequence[Told], *, together: bool = False) -> list[Outcome]:
         """Decide the facts of one caller; `together` all of them or none.
 
         Where they belong together and one cannot be booked, the others are refused with the code
@@ -64,12 +62,11 @@ class Batch:
         del self.entries[entries:]
         return [_not_together(outcome) for outcome in outcomes]
 
-    def _take(self, fact: Fact) -> Outcome:
+    def _take(self, told: Told) -> Outcome:
         """Decide one fact; its name decides first (L4)."""
-        wrong = problem(fact)
-        if wrong is not None:
-            return Outcome(status=Status.REFUSED, code=BadInput.code, detail=wrong)
-        hash_ = content_hash(fact)
+        fact, hash_ = told.fact, told.content_hash
+        if told.problem is not None:
+            return Outcome(status=Status.REFUSED, code=BadInput.code, detail=told.problem)
         if not isinstance(fact, OrderObserved):
             before = self._known.get((fact.channel_id, fact.fact_ref))
             if before is not None:
@@ -97,15 +94,18 @@ class Batch:
         else:
             fact_ref = fact.fact_ref
         self._known[fact.channel_id, fact_ref] = (fact_id, hash_, outcome)
-        said = None if outcome in SAID_BY_SILENCE else msgspec.json.encode(outcome).decode()
+        silent = outcome is RECORDED or outcome is GRANTED
+        said = None if silent else msgspec.json.encode(outcome).decode()
         kind = str(type(fact).__struct_config__.tag)
         self.entries.append(Entry(fact_id, hash_, fact.channel_id, kind, fact_ref, said))
-        skus = {movement.sku_id for movement in page.book.movements[first:]}
+        for movement in page.book.movements[first:]:
+            self._judge(movement.sku_id, fact_id)
         if isinstance(fact, (SupplyExpected, SupplyEnded)):
-            skus.add(page.changes.supplies[fact.supply_ref].sku_id)
-        for sku_id in skus:
-            if sku_id not in self.causes and page.shortage(sku_id):
-                self.causes[sku_id] = fact_id
+            self._judge(page.changes.supplies[fact.supply_ref].sku_id, fact_id)
+
+    def _judge(self, sku_id: int, fact_id: int) -> None:
+        if sku_id not in self.causes and self.page.shortage(sku_id):
+            self.causes[sku_id] = fact_id
 
     def _repeat(self, before: tuple[int, int, Outcome], hash_: int) -> Outcome:
         fact_id, first_hash, first = before

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+
+from msgspec import Struct
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 CONTAINED = "contained in the count"
@@ -29,11 +30,8 @@ class Level:
         return self.on_hand - self.reserved
 
 
-class Movement(NamedTuple):
-    """One entry, decided and not yet written; the fields are the columns of its table.
-
-    `line` counts the order lines of the fact from 0.
-    """
+class Movement(Struct, frozen=True, gc=False):
+    """One entry, decided and not yet written. `line` counts the order lines of the fact from 0."""
 
     fact_id: int
     revision: int
@@ -133,7 +131,12 @@ class Book:
         """Where to take units, in the order of the pool; the remainder at its first location."""
         takes: dict[int, int] = {}
         for location_id in pool:
-            takes[location_id] = min(max(self.level(sku_id, location_id).available, 0), units)
-            units -= takes[location_id]
-        takes[pool[0]] += units
-        return {location_id: taken for location_id, taken in takes.items() if taken}
+            free = self.level(sku_id, location_id).available
+            if free >= units:
+                takes[location_id] = units
+                return takes
+            if free > 0:
+                takes[location_id] = free
+                units -= free
+        takes[pool[0]] = takes.get(pool[0], 0) + units
+        return takes

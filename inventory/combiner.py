@@ -13,9 +13,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from inventory.errors import TooBusy
-from inventory.facts import Fact, Outcome
+from inventory.facts import Outcome
+from inventory.soundness import Told
 
 WAITING_MAX = 20_000
+TOLD_AT_ONCE = 100
 RETRY_SECONDS_MAX = 30
 
 
@@ -25,7 +27,7 @@ class Call:
     __slots__ = ("answer", "facts", "together")
 
     def __init__(
-        self, facts: Sequence[Fact], answer: asyncio.Future[list[Outcome]], *, together: bool
+        self, facts: Sequence[Told], answer: asyncio.Future[list[Outcome]], *, together: bool
     ) -> None:
         self.facts = facts
         self.answer = answer
@@ -51,6 +53,7 @@ class Combiner:
         self._calls: deque[Call] = deque()
         self._waiting = 0
         self._drain: asyncio.Task[None] | None = None
+        self._teller: asyncio.Task[None] | None = None
         self._facts_per_second = 0.0
 
     @property
@@ -58,7 +61,7 @@ class Combiner:
         """Facts that wait for a commit."""
         return self._waiting
 
-    async def submit(self, facts: Sequence[Fact], *, together: bool = False) -> list[Outcome]:
+    async def submit(self, facts: Sequence[Told], *, together: bool = False) -> list[Outcome]:
         """The outcomes of some facts, once they are committed.
 
         A caller that is cancelled before its facts were taken up leaves nothing behind; later,
@@ -79,24 +82,19 @@ class Combiner:
         return min(max(math.ceil(seconds), 1), RETRY_SECONDS_MAX)
 
     async def _work(self) -> None:
-        while self._calls:
-            # Callers that have just been answered ask again in this turn of the loop: they come
-            # along, instead of one of them alone.
-            await asyncio.sleep(0)
-            calls = self._take()
-            if not calls:
-                continue
+        while calls := self._take():
             started = time.perf_counter()
             answers = await self._answers(calls)
             count = sum(len(call.facts) for call in calls)
             self._facts_per_second = count / max(time.perf_counter() - started, 1e-6)
-            for call, answer in zip(calls, answers, strict=True):
-                if call.answer.done():
-                    continue
-                if isinstance(answer, Exception):
-                    call.answer.set_exception(answer)
-                else:
-                    call.answer.set_result(answer)
+            if self._calls or len(calls) > TOLD_AT_ONCE:
+                self._teller = asyncio.create_task(_tell(calls, answers))
+            else:
+                _say(calls, answers)
+            if not self._calls:
+                # Callers that have just heard ask again in this turn of the loop: they come
+                # along, instead of one of them alone.
+                await asyncio.sleep(0)
 
     async def _answers(self, calls: Sequence[Call]) -> Sequence[list[Outcome] | Exception]:
         """No caller waits for ever, whatever broke; the next batch is not harmed by it."""
@@ -120,3 +118,21 @@ class Combiner:
             calls.append(call)
             room -= len(call.facts)
         return calls
+
+
+async def _tell(calls: Sequence[Call], answers: Sequence[list[Outcome] | Exception]) -> None:
+    """Some callers at a time: between them the database's answers to the next batch are heard."""
+    for first in range(0, len(calls), TOLD_AT_ONCE):
+        some = slice(first, first + TOLD_AT_ONCE)
+        _say(calls[some], answers[some])
+        await asyncio.sleep(0)
+
+
+def _say(calls: Sequence[Call], answers: Sequence[list[Outcome] | Exception]) -> None:
+    for call, answer in zip(calls, answers, strict=True):
+        if call.answer.done():
+            continue
+        if isinstance(answer, Exception):
+            call.answer.set_exception(answer)
+        else:
+            call.answer.set_result(answer)

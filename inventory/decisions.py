@@ -63,25 +63,26 @@ def _hold(page: Page, channel_id: int, reservation_ref: str) -> Hold:
 def _reserve(page: Page, fact: f.ReservationAsked) -> Outcome:
     pool = page.pool(fact.channel_id)
     asked: dict[int, int] = {}
-    ahead: dict[int, int] = {}
+    pots: dict[int, int] = {}
     kits: dict[int, int] = {}
     for line in fact.lines:
         sku, listing = page.find(fact.channel_id, line)
-        pot = listing.preorder_units if listing else 0
-        if sku.recipe is not None:
-            kits[sku.id] = kits.get(sku.id, 0) + line.quantity
-        for sku_id, per_unit in sku.recipe or ((sku.id, 1),):
-            asked[sku_id] = asked.get(sku_id, 0) + line.quantity * per_unit
-            ahead[sku_id] = min(ahead.get(sku_id, pot), pot)
+        if sku.recipe is None:
+            asked[sku.id] = asked.get(sku.id, 0) + line.quantity
+            pot = listing.preorder_units if listing else 0
+            pots[sku.id] = min(pots.get(sku.id, pot), pot)
+            continue
+        kits[sku.id] = kits.get(sku.id, 0) + line.quantity
+        for part_id, per_unit in sku.recipe:
+            asked[part_id] = asked.get(part_id, 0) + line.quantity * per_unit
+            pots[part_id] = 0
     for sku_id, units in asked.items():
-        free = page.promisable(sku_id, pool, preorder_units=ahead[sku_id])
+        free = page.promisable(sku_id, pool, preorder_units=pots[sku_id])
         if free < units:
             return _refused(page, sku_id, units, free)
-    for sku_id, units in kits.items():
-        if page.skus_by_id[sku_id].safety_stock or page.skus_by_id[sku_id].safety_percent:
-            free = page.promisable_kits(sku_id, pool)
-            if free < units:
-                return _refused(page, sku_id, units, free)
+    for kit_id, units in kits.items():
+        if (free := page.promisable_kits(kit_id, pool)) < units:
+            return _refused(page, kit_id, units, free)
     _take(page, fact, asked, pool)
     return GRANTED
 

@@ -1,7 +1,8 @@
 """What may happen to stock, as facts handed to the ledger, and the outcomes it answers with.
 
 A fact is named by (`channel_id`, `fact_ref`): the same name with the same content is recorded
-once, with other content it is refused (L4). Quantities are units and at least 1.
+once, with other content it is refused (L4). Quantities are units and at least 1. Facts hold no
+cycles, so the garbage collector need not look at them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class AdjustReason(StrEnum):
     CORRECTION = "correction"
 
 
-class Named(Struct, frozen=True, kw_only=True):
+class Named(Struct, frozen=True, kw_only=True, gc=False):
     """Who told us, the name of the fact, and when it happened (UTC)."""
 
     channel_id: int
@@ -38,7 +39,7 @@ class Named(Struct, frozen=True, kw_only=True):
     occurred_at: datetime
 
 
-class StockReceived(Named, frozen=True, kw_only=True, tag="receive"):
+class StockReceived(Named, frozen=True, kw_only=True, gc=False, tag="receive"):
     """Units arrive and are counted; `location` None is the first location.
 
     `supply_ref` names the expected supply that they are part of.
@@ -50,7 +51,7 @@ class StockReceived(Named, frozen=True, kw_only=True, tag="receive"):
     supply_ref: str | None = None
 
 
-class StockAdjusted(Named, frozen=True, kw_only=True, tag="adjust"):
+class StockAdjusted(Named, frozen=True, kw_only=True, gc=False, tag="adjust"):
     """On hand is corrected by `change` units, or to `on_hand` units; exactly one is given."""
 
     sku: str
@@ -60,7 +61,7 @@ class StockAdjusted(Named, frozen=True, kw_only=True, tag="adjust"):
     location: str | None = None
 
 
-class StockCounted(Named, frozen=True, kw_only=True, tag="count"):
+class StockCounted(Named, frozen=True, kw_only=True, gc=False, tag="count"):
     """`on_hand` units were counted at `occurred_at` (棚卸); selling goes on meanwhile.
 
     What changed on hand after that moment is kept; what happened before it and is told later is
@@ -75,7 +76,7 @@ class StockCounted(Named, frozen=True, kw_only=True, tag="count"):
     recount_of: str | None = None
 
 
-class StockTransferred(Named, frozen=True, kw_only=True, tag="transfer"):
+class StockTransferred(Named, frozen=True, kw_only=True, gc=False, tag="transfer"):
     """Units move between locations at once. Refused when fewer are on hand there."""
 
     sku: str
@@ -84,7 +85,7 @@ class StockTransferred(Named, frozen=True, kw_only=True, tag="transfer"):
     to_location: str
 
 
-class TransferSent(Named, frozen=True, kw_only=True, tag="transfer_out"):
+class TransferSent(Named, frozen=True, kw_only=True, gc=False, tag="transfer_out"):
     """Units leave a location and are in transit until they arrive; the fact names the transfer."""
 
     sku: str
@@ -93,7 +94,7 @@ class TransferSent(Named, frozen=True, kw_only=True, tag="transfer_out"):
     to_location: str
 
 
-class TransferArrived(Named, frozen=True, kw_only=True, tag="transfer_in"):
+class TransferArrived(Named, frozen=True, kw_only=True, gc=False, tag="transfer_in"):
     """`quantity` units of a transfer arrived and `missing` ones never will."""
 
     transfer_ref: str
@@ -109,7 +110,7 @@ class Condition(StrEnum):
     MISSING = "missing"
 
 
-class ReturnAccepted(Named, frozen=True, kw_only=True, tag="return"):
+class ReturnAccepted(Named, frozen=True, kw_only=True, gc=False, tag="return"):
     """Shipped units come back and were looked at: only `sellable` ones are offered again.
 
     Damaged ones go to a location that is not sellable; missing ones change no balance.
@@ -121,7 +122,7 @@ class ReturnAccepted(Named, frozen=True, kw_only=True, tag="return"):
     location: str | None = None
 
 
-class SupplyExpected(Named, frozen=True, kw_only=True, tag="supply"):
+class SupplyExpected(Named, frozen=True, kw_only=True, gc=False, tag="supply"):
     """A supplier will deliver `quantity` units in all by `due_on` (入荷予定); told again, changed.
 
     Outside available until received. Less than was received already is refused.
@@ -134,13 +135,13 @@ class SupplyExpected(Named, frozen=True, kw_only=True, tag="supply"):
     location: str | None = None
 
 
-class SupplyEnded(Named, frozen=True, kw_only=True, tag="supply_end"):
+class SupplyEnded(Named, frozen=True, kw_only=True, gc=False, tag="supply_end"):
     """Nothing more of an expected supply will come."""
 
     supply_ref: str
 
 
-class SaleLine(Struct, frozen=True, kw_only=True):
+class SaleLine(Struct, frozen=True, kw_only=True, gc=False):
     """One line of a sale told to us: a SKU, or the channel's own name of its listing."""
 
     line_ref: str
@@ -150,7 +151,7 @@ class SaleLine(Struct, frozen=True, kw_only=True):
     unit_price: int | None = None
 
 
-class SaleReceived(Named, frozen=True, kw_only=True, tag="sale"):
+class SaleReceived(Named, frozen=True, kw_only=True, gc=False, tag="sale"):
     """An order was placed. Recorded even below zero (L3).
 
     `reservation_ref` names a reservation that this order fulfils: it takes the units held there.
@@ -171,7 +172,7 @@ class LineUnits(Struct, frozen=True, kw_only=True):
     quantity: int
 
 
-class CancellationReceived(Named, frozen=True, kw_only=True, tag="cancel"):
+class CancellationReceived(Named, frozen=True, kw_only=True, gc=False, tag="cancel"):
     """The buyer, the shop or the marketplace ended an order (no `lines`) or units of its lines."""
 
     order_ref: str
@@ -180,7 +181,7 @@ class CancellationReceived(Named, frozen=True, kw_only=True, tag="cancel"):
     reason: str | None = None
 
 
-class ShipmentSeen(Named, frozen=True, kw_only=True, tag="ship"):
+class ShipmentSeen(Named, frozen=True, kw_only=True, gc=False, tag="ship"):
     """Units left the house: all that is open of the order (no `lines`) or units of its lines."""
 
     order_ref: str
@@ -199,14 +200,14 @@ class OrderObserved(Struct, frozen=True, kw_only=True, tag="observe"):
     listings: Mapping[str, tuple[int, str]]
 
 
-class ReservationAsked(Named, frozen=True, kw_only=True, tag="reserve"):
+class ReservationAsked(Named, frozen=True, kw_only=True, gc=False, tag="reserve"):
     """An own store asks to hold units; granted in full or refused (L3)."""
 
     lines: tuple[SaleLine, ...]
     expires_at: datetime | None = None
 
 
-class ReservationReleased(Named, frozen=True, kw_only=True, tag="release"):
+class ReservationReleased(Named, frozen=True, kw_only=True, gc=False, tag="release"):
     """A reservation is given back: what is still held of it."""
 
     reservation_ref: str
@@ -245,7 +246,7 @@ class Status(StrEnum):
     CONFLICT = "conflict"
 
 
-class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What became of a fact. `code` and `detail` say why it was refused or in conflict.
 
     `repeated`: the name was used before with the same content, and this is the first outcome.

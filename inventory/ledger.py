@@ -21,6 +21,7 @@ from inventory.combiner import Call, Combiner
 from inventory.db import CONNECTION_LOST, Database
 from inventory.errors import BadInput, LedgerUnavailable
 from inventory.facts import FACTS_MAX, Fact, Outcome, Status
+from inventory.soundness import look_at
 
 if TYPE_CHECKING:
     from inventory.db import Connection
@@ -58,7 +59,8 @@ class Ledger:
             raise BadInput(f"at most {FACTS_MAX} facts at once, got {len(facts)}")
         if not facts:
             return []
-        return await self.combiner.submit(facts, together=together)
+        # While another batch commits there is time for what needs no lock.
+        return await self.combiner.submit([look_at(fact) for fact in facts], together=together)
 
     async def _commit_calls(self, calls: Sequence[Call]) -> Answers:
         try:
@@ -82,8 +84,8 @@ class Ledger:
         if len(call.facts) == 1 or call.together:
             return [refused for _ in call.facts]
         outcomes: list[Outcome] = []
-        for fact in call.facts:
-            [answer] = await self._commit_calls([Call([fact], call.answer, together=False)])
+        for told in call.facts:
+            [answer] = await self._commit_calls([Call([told], call.answer, together=False)])
             if isinstance(answer, Exception):
                 return answer
             outcomes += answer
@@ -112,7 +114,7 @@ class Ledger:
                 await asyncio.sleep(LOST_PAUSE_SECONDS)
 
     async def _try(self, calls: Sequence[Call], own: set[int]) -> list[list[Outcome]]:
-        facts = [fact for call in calls for fact in call.facts]
+        facts = [told.fact for call in calls for told in call.facts]
         pool = await self._database.pool()
         async with pool.acquire() as connection:
             await self._stock_up(connection, len(facts))

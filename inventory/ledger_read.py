@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from inventory import changes_read
+from inventory.arrays import literal, quoted
 from inventory.book import Book, Level
 from inventory.facts import GRANTED, RECORDED, Fact, Outcome, StockCounted
 from inventory.mentions import Mentions, mentions
@@ -74,7 +75,7 @@ SELECT json_build_object(
     WHERE location_ids IS NOT NULL),
   'names', (SELECT json_agg(json_build_array(
       f.channel_id, f.fact_ref, f.id, f.content_hash, f.kind, f.outcome))
-    FROM unnest($5::int[], $6::text[]) AS told (c, r)
+    FROM unnest($5::text::int[], $6::text::text[]) AS told (c, r)
     JOIN fact f ON f.channel_id = told.c AND f.fact_ref = told.r)
 )::text
 """
@@ -145,8 +146,8 @@ async def _read(connection: Connection, told: Mentions, held: Sequence[int]) -> 
         held,
         [channel_id for channel_id, _ in told.listings],
         [channel_sku for _, channel_sku in told.listings],
-        [channel_id for channel_id, _ in told.names],
-        [fact_ref for _, fact_ref in told.names],
+        literal([channel_id for channel_id, _ in told.names]),
+        quoted([fact_ref for _, fact_ref in told.names]),
     )
     return _DECODER.decode(text)
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from inventory import changes_write
-from inventory.book import Level
+from inventory.arrays import known, literal, quoted, shortest
+from inventory.book import Level, Movement
 from inventory.page import Hold, Page
 
 if TYPE_CHECKING:
     from inventory.db import Connection
 
 
-class Entry(NamedTuple):
-    """A fact that will be written; the fields are the columns of its table."""
+class Entry(Struct, frozen=True, gc=False):
+    """A fact that will be written."""
 
     id: int
     content_hash: int
@@ -25,22 +29,37 @@ class Entry(NamedTuple):
 
 
 # One statement for what every batch writes: facts, movements, new holds, stale marks, balances.
+# A column whose values are all the same comes with one of them, and one that is NULL throughout
+# with none: unnest fills up with NULL, and coalesce puts the one in its place.
 WRITE = """
-WITH told AS (
+WITH one AS MATERIALIZED (
+  SELECT ($4::text::int[])[1] AS c, ($5::text::text[])[1] AS fk,
+    ($10::text::bigint[])[1] AS t, ($11::text::int[])[1] AS s, ($12::text::int[])[1] AS l,
+    ($13::text::int[])[1] AS d, ($14::text::int[])[1] AS e, ($15::text::smallint[])[1] AS n,
+    ($16::text::text[])[1] AS mk, ($17::text::text[])[1] AS r, ($20::text::int[])[1] AS hc
+), told AS (
   INSERT INTO fact (id, recorded_at, content_hash, channel_id, kind, fact_ref, outcome)
-  SELECT i, $1, h, c, k, r, o::jsonb
-  FROM unnest($2::bigint[], $3::bigint[], $4::int[], $5::text[], $6::text[], $7::text[])
-    AS new (i, h, c, k, r, o)
+  SELECT new.i, $1, new.h, coalesce(new.c, one.c), coalesce(new.k, one.fk), new.r, new.o::jsonb
+  FROM one, unnest($2::text::bigint[], $3::text::bigint[], $4::text::int[], $5::text::text[],
+    $6::text::text[], $7::text::text[]) AS new (i, h, c, k, r, o)
 ), moved AS (
   INSERT INTO movement (fact_id, revision, recorded_at, occurred_at, sku_id, location_id,
     on_hand_delta, reserved_delta, line, kind, reason)
-  SELECT f, v, $1, t, s, l, d, e, n, k, r
-  FROM unnest($8::bigint[], $9::bigint[], $10::timestamptz[], $11::int[], $12::int[], $13::int[],
-    $14::int[], $15::smallint[], $16::text[], $17::text[]) AS new (f, v, t, s, l, d, e, n, k, r)
+  SELECT new.f, new.v, $1,
+    timestamptz 'epoch' + coalesce(new.t, one.t) * interval '1 microsecond',
+    coalesce(new.s, one.s), coalesce(new.l, one.l), coalesce(new.d, one.d),
+    coalesce(new.e, one.e), coalesce(new.n, one.n), coalesce(new.k, one.mk),
+    coalesce(new.r, one.r)
+  FROM one, unnest($8::text::bigint[], $9::text::bigint[], $10::text::bigint[],
+    $11::text::int[], $12::text::int[], $13::text::int[], $14::text::int[],
+    $15::text::smallint[], $16::text::text[], $17::text::text[])
+    AS new (f, v, t, s, l, d, e, n, k, r)
 ), held AS (
   INSERT INTO reservation (fact_id, expires_at, channel_id, parts)
-  SELECT f, e, c, p::int[] FROM unnest($18::bigint[], $19::timestamptz[], $20::int[], $21::text[])
-    AS new (f, e, c, p)
+  SELECT new.f, timestamptz 'epoch' + new.x * interval '1 microsecond',
+    coalesce(new.c, one.hc), new.p::int[]
+  FROM one, unnest($18::text::bigint[], $19::text::bigint[], $20::text::int[],
+    $21::text::text[]) AS new (f, x, c, p)
 ), marked AS (
   INSERT INTO stale_sku (sku_id, marked_at) SELECT s, $1 FROM unnest($22::int[]) AS s ORDER BY s
   ON CONFLICT (sku_id) DO UPDATE SET mark = excluded.mark
@@ -51,8 +70,8 @@ FROM unnest($23::int[], $24::int[], $25::int[], $26::int[], $27::bigint[], $28::
   AS new (sku_id, location_id, on_hand, reserved, revision, counted_at)
 WHERE v.sku_id = new.sku_id AND v.location_id = new.location_id
 """
-NO_FACTS: tuple[list[object], ...] = ([],) * 6
-NO_MOVEMENTS: tuple[list[object], ...] = ([],) * 10
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
 async def write(
@@ -72,8 +91,8 @@ async def write(
     await connection.execute(
         WRITE,
         page.now,
-        *_columns(entries, NO_FACTS),
-        *_columns(page.book.movements, NO_MOVEMENTS),
+        *_fact_columns(entries),
+        *_movement_columns(page.book.movements),
         *_hold_columns(page.changes.new_holds),
         sorted(touched | _mentioned(page)),
         *_level_columns([level for level in levels if level.stored]),
@@ -92,20 +111,45 @@ async def write(
     await _write_cases(connection, page, shortages, causes)
 
 
-def _columns(
-    rows: Sequence[tuple[object, ...]], none: tuple[list[object], ...]
-) -> tuple[list[object], ...]:
-    return tuple(map(list, zip(*rows, strict=True))) if rows else none
+def _fact_columns(entries: Sequence[Entry]) -> tuple[str, ...]:
+    return (
+        literal([entry.id for entry in entries]),
+        literal([entry.content_hash for entry in entries]),
+        literal(shortest([entry.channel_id for entry in entries])),
+        literal(shortest([entry.kind for entry in entries])),
+        quoted([entry.fact_ref for entry in entries]),
+        quoted(known([entry.outcome for entry in entries])),
+    )
 
 
-def _hold_columns(holds: Sequence[Hold]) -> tuple[list[object], ...]:
+def _movement_columns(movements: Sequence[Movement]) -> tuple[str, ...]:
+    return (
+        literal([movement.fact_id for movement in movements]),
+        literal([movement.revision for movement in movements]),
+        literal(shortest([_microseconds(movement.occurred_at) for movement in movements])),
+        literal(shortest([movement.sku_id for movement in movements])),
+        literal(shortest([movement.location_id for movement in movements])),
+        literal(shortest([movement.on_hand_delta for movement in movements])),
+        literal(shortest([movement.reserved_delta for movement in movements])),
+        literal(shortest([movement.line for movement in movements])),
+        literal(shortest([movement.kind for movement in movements])),
+        quoted(shortest([movement.reason for movement in movements])),
+    )
+
+
+def _microseconds(moment: datetime) -> int:
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _hold_columns(holds: Sequence[Hold]) -> tuple[str, ...]:
     # A hold that ended in the batch that made it leaves no row.
     open_ = [hold for hold in holds if hold.parts]
+    expiries = [hold.expires_at and _microseconds(hold.expires_at) for hold in open_]
     return (
-        [hold.fact_id for hold in open_],
-        [hold.expires_at for hold in open_],
-        [hold.channel_id for hold in open_],
-        [changes_write.flat(hold) for hold in open_],
+        literal([hold.fact_id for hold in open_]),
+        literal(known(expiries)),
+        literal(shortest([hold.channel_id for hold in open_])),
+        quoted([changes_write.flat(hold) for hold in open_]),
     )
 
 

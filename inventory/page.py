@@ -63,8 +63,7 @@ class LocationRead(Struct, frozen=True, array_like=True):
     sellable: bool
 
 
-@dataclass(slots=True)
-class Hold:
+class Hold(Struct, gc=False):
     """What a reservation still holds: (SKU id, location id) → units; empty once it has ended."""
 
     fact_id: int

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from inventory import facts as f
 from inventory.facts import QUANTITY_MAX
 
@@ -12,9 +14,17 @@ PRICE_MAX = 1_000_000_000
 QUANTITY_WRONG = f"a quantity must be from 1 to {QUANTITY_MAX}"
 
 
-def problem(fact: f.Fact) -> str | None:
-    """What is wrong with a fact; None for a sound one."""
-    return PROBLEM[type(fact)](fact)
+class Told(Struct, frozen=True, gc=False):
+    """A fact with all that can be said about it without looking at stock."""
+
+    fact: f.Fact
+    problem: str | None
+    content_hash: int
+
+
+def look_at(fact: f.Fact) -> Told:
+    """The fact with what is wrong with it, and the hash of its content."""
+    return Told(fact, PROBLEM[type(fact)](fact), f.content_hash(fact))
 
 
 def _wrong(*quantities: int) -> str | None:
