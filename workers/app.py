@@ -15,7 +15,7 @@ from celery.signals import (
 )
 from structlog.contextvars import bound_contextvars
 
-from inventory import config, logs
+from inventory import collector, config, logs
 from inventory.doorbell import QUEUE_OF, make_celery
 from workers import desk, notify, process, pull, push, sweep
 from workers.runtime import LoopThread, Runtime
@@ -54,6 +54,7 @@ class Process:
     async def _work(cls, work: Callable[..., Awaitable[int]], *args: Any) -> None:
         if cls.runtime is None:
             cls.runtime = Runtime(SETTINGS)
+            collector.calm()
         await work(cls.runtime, *args)
 
     @classmethod
