@@ -14,6 +14,7 @@ from inventory.deliveries import enqueue
 from inventory.errors import BadInput, NotFound, UnknownSku
 from inventory.health import Finding
 from inventory.models import Alert, AlertRule, Sku
+from inventory.recipes import STAND
 
 LOW_STOCK = "low_stock"
 HEALTH = "health."
@@ -24,32 +25,28 @@ _LOCK = text("""
 SELECT id FROM sku WHERE :all OR id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
 """)
 # A SKU with rules of its own is judged by those; general rules (no SKU) are for all others.
-_STAND = """
-WITH stand AS (
-  SELECT s.id, s.code, s.name,
-    coalesce(sum(v.on_hand - v.reserved) FILTER (WHERE l.sellable), 0) AS available
-  FROM sku s
-  LEFT JOIN stock_level v ON v.sku_id = s.id LEFT JOIN location l ON l.id = v.location_id
-  WHERE :all OR s.id = ANY(:ids) GROUP BY s.id
-), low AS (
-  SELECT stand.*, r.id AS rule_id, r.level FROM stand
-  JOIN alert_rule r ON r.active AND stand.available <= r.level AND (r.sku_id = stand.id
+_STANDING = f"""
+WITH RECURSIVE asked (sku_id) AS (SELECT id FROM sku WHERE :all OR id = ANY(:ids)), {STAND},
+low AS (
+  SELECT s.id, s.code, s.name, stand.available, r.id AS rule_id, r.level
+  FROM stand JOIN sku s ON s.id = stand.sku_id
+  JOIN alert_rule r ON r.active AND stand.available <= r.level AND (r.sku_id = s.id
     OR r.sku_id IS NULL AND NOT EXISTS (
-      SELECT FROM alert_rule own WHERE own.active AND own.sku_id = stand.id))
+      SELECT FROM alert_rule own WHERE own.active AND own.sku_id = s.id))
 )
-"""
+"""  # noqa: S608 -- constants
 _CLOSE_LOW = text(
-    _STAND
+    _STANDING
     + """
-UPDATE alert a SET state = 'closed', closed_at = :now FROM stand
-WHERE a.kind = 'low_stock' AND a.state = 'open' AND a.subject = 'sku:' || stand.code
-  AND NOT EXISTS (SELECT FROM low WHERE low.id = stand.id AND low.rule_id = a.rule_id)
+UPDATE alert a SET state = 'closed', closed_at = :now FROM stand JOIN sku s ON s.id = stand.sku_id
+WHERE a.kind = 'low_stock' AND a.state = 'open' AND a.subject = 'sku:' || s.code
+  AND NOT EXISTS (SELECT FROM low WHERE low.id = s.id AND low.rule_id = a.rule_id)
 RETURNING a.id, a.kind, a.subject, a.fired_at, a.closed_at,
   a.detail || jsonb_build_object('available', stand.available) AS detail
 """
 )
 _FIRE_LOW = text(
-    _STAND
+    _STANDING
     + """
 INSERT INTO alert (kind, subject, rule_id, detail, fired_at)
 SELECT 'low_stock', 'sku:' || code, rule_id, jsonb_build_object(
@@ -79,10 +76,11 @@ RETURNING id, kind, subject, fired_at, closed_at, detail
 async def evaluate(session: AsyncSession, sku_ids: Collection[int], now: datetime) -> int:
     """Fire and close the low-stock alerts of these SKUs; how many changed.
 
-    Available is on hand − reserved over the sellable locations, safety stock not taken off. An
-    alert fires when it falls to its rule's level or below, and closes itself when it is above
-    again, or when the rule no longer holds for the SKU. Called for every stale SKU, in the
-    transaction that takes the stale marks away.
+    Available is on hand − reserved over the sellable locations, safety stock not taken off; of a
+    kit, the whole kits that its parts make, their safety stock held back. An alert fires when it
+    falls to its rule's level or below, and closes itself when it is above again, or when the rule
+    no longer holds for the SKU. Called for every stale SKU, in the transaction that takes the
+    stale marks away.
     """
     return await _evaluate(session, {"all": False, "ids": sorted(sku_ids), "now": now})
 

@@ -1,4 +1,4 @@
-"""The web application, put together: `uvicorn --factory inventory.app:create_app` runs it."""
+"""The web application, put together: `uvicorn --factory inventory.app:serve` runs it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from litestar.types import Method
 
 from channels import registry
 from channels.base import Rejected
-from inventory import VERSION, config, logs, schema
+from inventory import VERSION, collector, config, logs, schema
 from inventory.api import (
     alerts,
     channels,
     desk,
     events,
+    history,
+    kits,
     listings,
     locations,
     movements,
@@ -30,6 +32,7 @@ from inventory.api import (
     reservations,
     skus,
     status,
+    warehouse,
     webhooks,
 )
 from inventory.api.context import KeyAuthentication, Parts, caller_from, parts_of
@@ -49,8 +52,11 @@ KEY_SCHEME = "key"
 
 CONTROLLERS = (
     skus.SkuController,
+    kits.KitController,
     locations.LocationController,
     movements.MovementController,
+    warehouse.WarehouseController,
+    history.HistoryController,
     channels.ChannelController,
     channels.FreezeController,
     listings.ListingController,
@@ -140,6 +146,13 @@ def _v1() -> Router:
         dependencies={"caller": Provide(caller_from, sync_to_thread=False)},
         security=[{KEY_SCHEME: []}],
     )
+
+
+def serve() -> Litestar:
+    """The application as a server runs it, in a process of its own."""
+    app = create_app()
+    collector.calm()
+    return app
 
 
 def _lifespan(

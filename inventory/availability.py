@@ -25,12 +25,17 @@ class Lane(StrEnum):
 
 
 class Rules(Struct, frozen=True, kw_only=True):
-    """The seller's rules for one listing, after SKU, channel and listing were put together."""
+    """The seller's rules for one listing, after SKU, channel and listing were put together.
+
+    `ahead` is how many units may be sold below zero now: the listing's pre-order pot, at most the
+    supply that is expected.
+    """
 
     safety_stock: int = 0
     safety_percent: int = 0
     quantity_max: int | None = None
     quantity_floor: int = 0
+    ahead: int = 0
     closed: bool = False
 
 
@@ -58,12 +63,15 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 def wanted_quantity(available: int, rules: Rules) -> int:
-    """The number that the rules allow for a pool with `available` units, at most 1,000,000,000."""
+    """The number that the rules allow for a pool with `available` units, at most 1,000,000,000.
+
+    Of a kit, `available` counts the whole kits that its parts make.
+    """
     if rules.closed:
         return 0
     safety_stock = held_back(available, units=rules.safety_stock, percent=rules.safety_percent)
     allowed = publishable(
-        atp=available_to_promise(available=available, safety_stock=safety_stock),
+        atp=available_to_promise(available=available, safety_stock=safety_stock, ahead=rules.ahead),
         quantity_max=rules.quantity_max,
         quantity_floor=rules.quantity_floor,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -25,30 +25,29 @@ from inventory.soundness import Told
 
 NOTHING_NEW = frozenset({Status.UNCHANGED, Status.OUTDATED})
 NOT_BOOKED = frozenset({Status.REFUSED, Status.CONFLICT})
+NOT_TOGETHER = Outcome(
+    status=Status.REFUSED, code="not_together", detail="another line of the call was refused"
+)
 
 
 class Batch:
     """What the facts of one commit did, ready to be written.
 
-    `own` are ids that an earlier try of the same commit has used: a name found under one of them
-    is not repeated, it is ours. `next_id` gives a fact id that was never used.
+    `next_id` gives a fact id that was never used.
     """
 
-    def __init__(
-        self, page: Page, known: Known, next_id: Callable[[], int], own: Collection[int] = ()
-    ) -> None:
+    def __init__(self, page: Page, known: Known, next_id: Callable[[], int]) -> None:
         self.page = page
         self.entries: list[Entry] = []
         self.causes: dict[int, int] = {}
         self._known = known
         self._next_id = next_id
-        self._own = own
 
     def take(self, facts: Sequence[Told], *, together: bool = False) -> list[Outcome]:
         """Decide the facts of one caller; `together` all of them or none.
 
         Where they belong together and one cannot be booked, the others are refused with the code
-        `not_together`.
+        `not_together`; one that was booked before this call is answered as it was then.
         """
         if not together:
             return [self._take(fact) for fact in facts]
@@ -60,7 +59,15 @@ class Batch:
         self.page.book, self.page.changes = saved
         self._known, self.causes = known, causes
         del self.entries[entries:]
-        return [_not_together(outcome) for outcome in outcomes]
+        return [self._undone(*pair) for pair in zip(facts, outcomes, strict=True)]
+
+    def _undone(self, told: Told, outcome: Outcome) -> Outcome:
+        fact = told.fact
+        if outcome.status in NOT_BOOKED:
+            return outcome
+        if not isinstance(fact, OrderObserved) and (fact.channel_id, fact.fact_ref) in self._known:
+            return outcome
+        return NOT_TOGETHER
 
     def _take(self, told: Told) -> Outcome:
         """Decide one fact; its name decides first (L4)."""
@@ -93,13 +100,15 @@ class Batch:
             fact_ref = f"{order.order_ref}@{order.revision}"
         else:
             fact_ref = fact.fact_ref
-        self._known[fact.channel_id, fact_ref] = (fact_id, hash_, outcome)
+        self._known[fact.channel_id, fact_ref] = (hash_, outcome)
         silent = outcome is RECORDED or outcome is GRANTED
         said = None if silent else msgspec.json.encode(outcome).decode()
         kind = str(type(fact).__struct_config__.tag)
         self.entries.append(Entry(fact_id, hash_, fact.channel_id, kind, fact_ref, said))
-        for movement in page.book.movements[first:]:
-            self._judge(movement.sku_id, fact_id)
+        # What was granted was there: it makes nothing short.
+        if outcome is not GRANTED:
+            for movement in page.book.movements[first:]:
+                self._judge(movement.sku_id, fact_id)
         if isinstance(fact, (SupplyExpected, SupplyEnded)):
             self._judge(page.changes.supplies[fact.supply_ref].sku_id, fact_id)
 
@@ -107,20 +116,13 @@ class Batch:
         if sku_id not in self.causes and self.page.shortage(sku_id):
             self.causes[sku_id] = fact_id
 
-    def _repeat(self, before: tuple[int, int, Outcome], hash_: int) -> Outcome:
-        fact_id, first_hash, first = before
+    @staticmethod
+    def _repeat(before: tuple[int, Outcome], hash_: int) -> Outcome:
+        first_hash, first = before
         if first_hash != hash_:
             return Outcome(
                 status=Status.CONFLICT,
                 code="content_differs",
                 detail="this name was used before with other content",
             )
-        return first if fact_id in self._own else msgspec.structs.replace(first, repeated=True)
-
-
-def _not_together(outcome: Outcome) -> Outcome:
-    if outcome.status in NOT_BOOKED:
-        return outcome
-    return Outcome(
-        status=Status.REFUSED, code="not_together", detail="another line of the call was refused"
-    )
+        return msgspec.structs.replace(first, repeated=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from msgspec import Struct
 
@@ -66,6 +67,11 @@ class Book:
             level = self.levels[key] = Level(sku_id, location_id)
         return level
 
+    def touch(self, sku_id: int, location_id: int) -> None:
+        """Have a balance written although no unit moves."""
+        self.level(sku_id, location_id)
+        self.touched.add((sku_id, location_id))
+
     def post(
         self,
         sku_id: int,
@@ -85,20 +91,11 @@ class Book:
         """
         at = at or self.occurred_at
         level = self.level(sku_id, location_id)
-        self._enter(level, kind, line, on_hand, reserved, reason, at)
+        self._enter(level, at, on_hand, reserved, line, kind, reason)
         if on_hand and level.counted_at is not None and at <= level.counted_at:
-            self._enter(level, "adjust", line, -on_hand, 0, CONTAINED, at)
+            self._enter(level, at, -on_hand, 0, line, "adjust", CONTAINED)
 
-    def _enter(
-        self,
-        level: Level,
-        kind: str,
-        line: int,
-        on_hand: int,
-        reserved: int,
-        reason: str,
-        at: datetime,
-    ) -> None:
+    def _enter(self, level: Level, at: datetime, on_hand: int, reserved: int, *about: Any) -> None:
         level.on_hand += on_hand
         level.reserved += reserved
         level.revision += 1
@@ -112,9 +109,7 @@ class Book:
                 level.location_id,
                 on_hand,
                 reserved,
-                line,
-                kind,
-                reason,
+                *about,
             )
         )
 
@@ -131,7 +126,8 @@ class Book:
         """Where to take units, in the order of the pool; the remainder at its first location."""
         takes: dict[int, int] = {}
         for location_id in pool:
-            free = self.level(sku_id, location_id).available
+            level = self.level(sku_id, location_id)
+            free = level.on_hand - level.reserved
             if free >= units:
                 takes[location_id] = units
                 return takes

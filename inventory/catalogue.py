@@ -1,4 +1,4 @@
-"""What the house sells and where it is offered: SKUs, locations, listings and their rules.
+"""What the house sells and where it is offered: SKUs, listings and their rules.
 
 Every change leaves an audit row, and a stale mark on each SKU whose numbers it may change.
 """
@@ -15,9 +15,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import audit
-from inventory.errors import AlreadyExists, BadInput, NotFound, UnknownLocation, UnknownSku
+from inventory.errors import AlreadyExists, BadInput, NotFound, UnknownSku
 from inventory.fields import Code, Count, Percent, Ref, Text
-from inventory.models import Channel, Listing, Location, Sku
+from inventory.models import Channel, Listing, Sku
+from inventory.recipes import kits_among
 
 LISTINGS_MAX = 1_000
 NAMED_MAX = 10
@@ -40,18 +41,13 @@ class SkuChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     safety_percent: Percent | UnsetType = UNSET
 
 
-class NewLocation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A place where stock lies. What lies at one that is not sellable is never offered."""
-
-    code: Code
-    sellable: bool = True
-
-
 class ListingRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A listing with all its rules; a rule of null is taken from the channel.
 
-    `closed` shows 0 whatever the stock. `fulfilled_by_channel`: the channel ships it from its own
-    warehouse, and neither its orders nor its number are ours.
+    `preorder_units` is the pre-order pot: how far below zero the listing may sell while at least as
+    many units of supply are expected; none for a kit. `closed` shows 0 whatever the stock.
+    `fulfilled_by_channel`: the channel ships it from its own warehouse, and neither its orders nor
+    its number are ours.
     """
 
     channel_sku: Ref
@@ -60,6 +56,7 @@ class ListingRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     safety_percent: Percent | None = None
     quantity_max: Count | None = None
     quantity_floor: Count | None = None
+    preorder_units: Count = 0
     closed: bool = False
     fulfilled_by_channel: bool = False
 
@@ -71,13 +68,14 @@ class ListingRules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     safety_percent: Percent | UnsetType | None = UNSET
     quantity_max: Count | UnsetType | None = UNSET
     quantity_floor: Count | UnsetType | None = UNSET
+    preorder_units: Count | UnsetType = UNSET
     closed: bool | UnsetType = UNSET
 
 
 class ListingRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Up to 1,000 listings of one channel, each `channel_sku` once."""
 
-    listings: Annotated[tuple[ListingRow, ...], Meta(min_length=1, max_length=LISTINGS_MAX)]
+    listings: Annotated[list[ListingRow], Meta(min_length=1, max_length=LISTINGS_MAX)]
 
 
 class Upserted(Struct, frozen=True, kw_only=True):
@@ -141,37 +139,6 @@ async def change_sku(
     return sku
 
 
-async def create_location(
-    session: AsyncSession, new: NewLocation, *, by: str, now: datetime
-) -> Location:
-    """Add a location. Raises `AlreadyExists`."""
-    location_id = await session.scalar(
-        insert(Location)
-        .values(**structs.asdict(new))
-        .on_conflict_do_nothing()
-        .returning(Location.id)
-    )
-    if location_id is None:
-        raise AlreadyExists(f"the location {new.code!r} is there already")
-    audit.note(session, by=by, action="location.created", detail=structs.asdict(new), now=now)
-    location = await session.get(Location, location_id)
-    if location is None:
-        raise UnknownLocation(f"no location {new.code!r}")
-    return location
-
-
-async def location_ids(session: AsyncSession, codes: Sequence[str]) -> list[int]:
-    """The ids of locations, in the same order. Raises `UnknownLocation`, `BadInput` for twins."""
-    if len(set(codes)) < len(codes):
-        raise BadInput("each location may be named once")
-    rows = await session.execute(select(Location.code, Location.id).where(Location.code.in_(codes)))
-    found = dict(rows.all())
-    missing = [code for code in codes if code not in found]
-    if missing:
-        raise UnknownLocation("no location " + ", ".join(missing))
-    return [found[code] for code in codes]
-
-
 async def put_listings(
     session: AsyncSession,
     channel_id: int,
@@ -182,7 +149,8 @@ async def put_listings(
 ) -> Upserted:
     """Add or replace up to 1,000 listings of a channel; nothing is done unless all can be.
 
-    Raises `BadInput` when a channel SKU is given twice, `UnknownSku` naming those not there.
+    Raises `BadInput` when a channel SKU is given twice or a kit shall be sold ahead of supply,
+    `UnknownSku` naming those not there.
     """
     if len(rows) > LISTINGS_MAX or len({row.channel_sku for row in rows}) < len(rows):
         raise BadInput(f"up to {LISTINGS_MAX} listings, and each channel_sku once")
@@ -190,6 +158,7 @@ async def put_listings(
     locked = select(Channel.id).where(Channel.id == channel_id).with_for_update(key_share=True)
     await session.execute(locked)
     skus = await _sku_ids(session, {row.sku for row in rows})
+    await _refuse_kits(session, {skus[row.sku] for row in rows if row.preorder_units})
     known = await _listings(session, channel_id, [row.channel_sku for row in rows])
     touched: set[int] = set()
     changed = 0
@@ -235,6 +204,12 @@ async def _sku_ids(session: AsyncSession, codes: set[str]) -> dict[str, int]:
     return found
 
 
+async def _refuse_kits(session: AsyncSession, sku_ids: Collection[int]) -> None:
+    """Only what is itself expected from a supplier can be sold ahead of it."""
+    if sku_ids and await kits_among(session, sku_ids):
+        raise BadInput("a kit cannot be sold ahead of supply: preorder_units must be 0")
+
+
 async def _listings(
     session: AsyncSession, channel_id: int, channel_skus: Sequence[str]
 ) -> dict[str, Listing]:
@@ -256,7 +231,11 @@ async def change_listing(
     by: str,
     now: datetime,
 ) -> None:
-    """Change a listing's rules. Raises `NotFound` where the channel has no such listing."""
+    """Change a listing's rules.
+
+    Raises `NotFound` where the channel has no such listing, `BadInput` where a kit shall be sold
+    ahead of supply.
+    """
     values = given(rules)
     sku_id = await session.scalar(
         select(Listing.sku_id)
@@ -265,6 +244,8 @@ async def change_listing(
     )
     if sku_id is None:
         raise NotFound(f"no listing {listing_id}")
+    if values.get("preorder_units"):
+        await _refuse_kits(session, [sku_id])
     if values:
         await session.execute(update(Listing).where(Listing.id == listing_id).values(values))
     audit.note(

@@ -35,17 +35,49 @@ async def read_changes(connection: Connection, told: Mentions) -> Changes:
     return changes
 
 
+async def came_meanwhile(connection: Connection, told: Mentions, changes: Changes) -> bool:
+    """Whether a hold, transfer, supply or count that was not there when they were read is now.
+
+    An order need not be looked for: a new one is refused where it was made meanwhile.
+    """
+    holds = [key for key in told.holds if key not in changes.holds]
+    transfers = [name for name in told.transfers if name not in changes.transfers]
+    supplies = [name for name in told.supplies if name not in changes.supplies]
+    counts = [name for name in told.counts if name not in changes.counts]
+    if not (holds or transfers or supplies or counts):
+        return False
+    came: bool = await connection.fetchval(
+        _CAME,
+        [channel_id for channel_id, _ in holds],
+        [reservation_ref for _, reservation_ref in holds],
+        transfers,
+        supplies,
+        counts,
+    )
+    return came
+
+
+_CAME = """
+SELECT EXISTS (
+    SELECT FROM fact f JOIN unnest($1::int[], $2::text[]) AS told (c, r)
+    ON f.channel_id = told.c AND f.fact_ref = told.r
+    WHERE f.kind = 'reserve' AND f.outcome IS NULL)
+  OR EXISTS (SELECT FROM transfer WHERE transfer_ref = ANY($3::text[]))
+  OR EXISTS (SELECT FROM inbound_supply WHERE supply_ref = ANY($4::text[]))
+  OR EXISTS (SELECT FROM stock_count WHERE count_ref = ANY($5::text[]))
+"""
 _TRANSFERS = (
     "SELECT transfer_ref, sku_id, from_location_id, to_location_id, quantity, sent_at, arrived,"
-    " missing FROM transfer WHERE transfer_ref = ANY($1::text[]) ORDER BY transfer_ref FOR UPDATE"
+    " missing, true FROM transfer WHERE transfer_ref = ANY($1::text[])"
+    " ORDER BY transfer_ref FOR UPDATE"
 )
 _SUPPLIES = (
     "SELECT supply_ref, sku_id, location_id, expected, due_on, received, ended, true"
     " FROM inbound_supply WHERE supply_ref = ANY($1::text[]) ORDER BY supply_ref FOR UPDATE"
 )
 _COUNTS = (
-    "SELECT count_ref, sku_id, location_id, counted, difference, reason, state, counted_at"
-    " FROM stock_count WHERE count_ref = ANY($1::text[]) ORDER BY count_ref FOR UPDATE"
+    "SELECT count_ref, sku_id, location_id, counted, difference, reason, state, counted_at,"
+    " true FROM stock_count WHERE count_ref = ANY($1::text[]) ORDER BY count_ref FOR UPDATE"
 )
 
 

@@ -51,14 +51,18 @@ SELECT * FROM unnest($1::bigint[], $2::text[], $3::int[], $4::int[], $5::int[], 
 ON CONFLICT (order_id, line_ref, sku_id, location_id) DO UPDATE SET per_unit = excluded.per_unit,
   reserved = excluded.reserved, shipped = excluded.shipped
 """
-_TRANSFERS = """
+# A name that another process has used meanwhile is refused, as an order's is.
+_NEW_TRANSFERS = """
 INSERT INTO transfer (transfer_ref, sku_id, from_location_id, to_location_id, quantity, sent_at,
   arrived, missing)
 SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::int[], $5::int[], $6::timestamptz[],
   $7::int[], $8::int[])
-ON CONFLICT (transfer_ref) DO UPDATE SET arrived = excluded.arrived, missing = excluded.missing
 """
-# A supply that another process has made meanwhile is refused, as an order is.
+_CHANGED_TRANSFERS = """
+UPDATE transfer SET arrived = n.arrived, missing = n.missing
+FROM unnest($1::text[], $2::int[], $3::int[]) AS n (transfer_ref, arrived, missing)
+WHERE transfer.transfer_ref = n.transfer_ref
+"""
 _NEW_SUPPLIES = """
 INSERT INTO inbound_supply (supply_ref, sku_id, location_id, expected, due_on, received, ended,
   changed_at)
@@ -72,12 +76,15 @@ FROM unnest($1::text[], $2::int[], $3::int[], $4::int[], $5::date[], $6::int[], 
   AS n (supply_ref, sku_id, location_id, expected, due_on, received, ended)
 WHERE inbound_supply.supply_ref = n.supply_ref
 """
-_COUNTS = """
+_NEW_COUNTS = """
 INSERT INTO stock_count (count_ref, sku_id, location_id, counted, difference, reason, state,
   counted_at)
 SELECT * FROM unnest($1::text[], $2::int[], $3::int[], $4::int[], $5::int[], $6::text[],
   $7::text[], $8::timestamptz[])
-ON CONFLICT (count_ref) DO UPDATE SET state = excluded.state
+"""
+_CHANGED_COUNTS = """
+UPDATE stock_count SET state = n.state FROM unnest($1::text[], $2::text[]) AS n (count_ref, state)
+WHERE stock_count.count_ref = n.count_ref
 """
 
 
@@ -89,20 +96,7 @@ async def write_changes(connection: Connection, page: Page) -> None:
         await _write_orders(connection, orders, page.now)
     await _write_holds(connection, page)
     if changes.changed_transfers:
-        rows = [
-            (
-                transfer.transfer_ref,
-                transfer.sku_id,
-                transfer.from_location_id,
-                transfer.to_location_id,
-                transfer.quantity,
-                transfer.sent_at,
-                transfer.arrived,
-                transfer.missing,
-            )
-            for transfer in changes.changed_transfers.values()
-        ]
-        await connection.execute(_TRANSFERS, *_columns(rows))
+        await _write_transfers(connection, page)
     if changes.changed_supplies:
         await _write_supplies(connection, page)
     if changes.changed_counts:
@@ -218,6 +212,29 @@ def _order_values(order: Order) -> tuple[Any, ...]:
     )
 
 
+async def _write_transfers(connection: Connection, page: Page) -> None:
+    transfers = page.changes.changed_transfers.values()
+    new = [
+        (
+            transfer.transfer_ref,
+            transfer.sku_id,
+            transfer.from_location_id,
+            transfer.to_location_id,
+            transfer.quantity,
+            transfer.sent_at,
+            transfer.arrived,
+            transfer.missing,
+        )
+        for transfer in transfers
+        if not transfer.stored
+    ]
+    changed = [(one.transfer_ref, one.arrived, one.missing) for one in transfers if one.stored]
+    if new:
+        await connection.execute(_NEW_TRANSFERS, *_columns(new))
+    if changed:
+        await connection.execute(_CHANGED_TRANSFERS, *_columns(changed))
+
+
 async def _write_supplies(connection: Connection, page: Page) -> None:
     for stored, statement in ((False, _NEW_SUPPLIES), (True, _CHANGED_SUPPLIES)):
         rows = [
@@ -238,7 +255,8 @@ async def _write_supplies(connection: Connection, page: Page) -> None:
 
 
 async def _write_counts(connection: Connection, page: Page) -> None:
-    rows = [
+    counts = page.changes.changed_counts.values()
+    new = [
         (
             count.count_ref,
             count.sku_id,
@@ -249,6 +267,11 @@ async def _write_counts(connection: Connection, page: Page) -> None:
             count.state,
             count.counted_at,
         )
-        for count in page.changes.changed_counts.values()
+        for count in counts
+        if not count.stored
     ]
-    await connection.execute(_COUNTS, *_columns(rows))
+    changed = [(count.count_ref, count.state) for count in counts if count.stored]
+    if new:
+        await connection.execute(_NEW_COUNTS, *_columns(new))
+    if changed:
+        await connection.execute(_CHANGED_COUNTS, *_columns(changed))

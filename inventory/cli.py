@@ -11,8 +11,8 @@ from pathlib import Path
 import typer
 
 from inventory import VERSION
+from inventory.commands import bench, desk, house, ledger
 from inventory.commands import demo as demo_command
-from inventory.commands import desk, house
 from inventory.commands.keys import keys
 from inventory.errors import InventoryError
 
@@ -44,6 +44,8 @@ app.command()(house.api)
 app.command()(house.worker)
 app.command()(house.beat)
 app.add_typer(keys, name="key")
+app.add_typer(ledger.ledger, name="ledger", no_args_is_help=True)
+app.add_typer(bench.bench, name="bench", no_args_is_help=True)
 app.add_typer(desk.oversells, name="oversell", no_args_is_help=True)
 app.add_typer(desk.events, name="event", no_args_is_help=True)
 

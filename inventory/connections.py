@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -12,9 +12,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import audit, penalties
-from inventory.catalogue import given, location_ids, mark_stale
+from inventory.catalogue import given, mark_stale
 from inventory.errors import AlreadyExists, BadInput, NotFound, SettingWrong, WrongState
 from inventory.fields import ChannelCode, Code, Count, Percent, Url, small_json, web_address
+from inventory.locations import location_ids, maybe_short
 from inventory.models import Channel, Listing, Switch
 from inventory.security import Vault
 from inventory.vocabulary import Kind
@@ -112,7 +113,7 @@ async def connect(
     """Connect a shop; its credentials are sealed before they are stored.
 
     `check` refuses what the kind's adapter could not use. Raises `BadInput`, `AlreadyExists`,
-    `UnknownLocation`.
+    `UnknownLocation`; `WrongState` for a location that is not sellable.
     """
     _checked(new.kind, new.base_url, new.settings, new.credentials, check)
     _checked_metrics(new.kind, new.metrics)
@@ -128,6 +129,8 @@ async def connect(
         raise AlreadyExists(f"the channel {new.code!r} is there already")
     detail = {"channel": new.code, "kind": new.kind, "base_url": new.base_url}
     audit.note(session, by=by, action="channel.connected", detail=detail, now=now)
+    if new.locations is not None:
+        await mark_stale(session, await maybe_short(session), now)
     return await channel_by_code(session, new.code)
 
 
@@ -143,7 +146,8 @@ async def change_channel(
 ) -> Channel:
     """Change a channel's rules, settings or credentials.
 
-    Raises `NotFound`, `BadInput`, `UnknownLocation`; `WrongState` for the house itself.
+    Raises `NotFound`, `BadInput`, `UnknownLocation`; `WrongState` for the house itself, and for a
+    location that is not sellable.
     """
     channel = await _locked(session, code)
     values = given(change)
@@ -160,7 +164,8 @@ async def change_channel(
     if "credentials" in values:
         shown["credentials_replaced"] = True
     audit.note(session, by=by, action="channel.changed", detail={"channel": code} | shown, now=now)
-    await _mark_listed(session, channel.id, now)
+    also = await maybe_short(session) if "locations" in values else ()
+    await _mark_listed(session, channel.id, now, also=also)
     return channel
 
 
@@ -188,11 +193,13 @@ async def _locked(session: AsyncSession, code: str) -> Channel:
     return channel
 
 
-async def _mark_listed(session: AsyncSession, channel_id: int | None, now: datetime) -> None:
+async def _mark_listed(
+    session: AsyncSession, channel_id: int | None, now: datetime, *, also: Sequence[int] = ()
+) -> None:
     listed = select(Listing.sku_id).distinct()
     if channel_id is not None:
         listed = listed.where(Listing.channel_id == channel_id)
-    await mark_stale(session, list(await session.scalars(listed)), now)
+    await mark_stale(session, [*await session.scalars(listed), *also], now)
 
 
 async def set_frozen(

@@ -23,6 +23,8 @@ CONNECTION_LOST = (
     socket.gaierror,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # Raised where the server's last word has come in and the end of the connection has not.
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,

@@ -19,24 +19,20 @@ def decide(page: Page, fact: f.Fact) -> Outcome:
 def _sale(page: Page, fact: f.SaleReceived) -> Outcome:
     sold = page.sold(fact.channel_id, fact.lines)
     outcome = RECORDED
-    if fact.reservation_ref is not None:
-        try:
-            _fulfil(page, fact, sold)
-        except Refusal as refusal:  # the sale has happened all the same (L3)
-            outcome = Outcome(status=Status.RECORDED, code=refusal.code, detail=str(refusal))
     order = page.order(fact.channel_id, fact.order_ref)
     orders.take_sale(order, sold, ordered_at=fact.occurred_at, ship_by=fact.ship_by)
+    if fact.reservation_ref is not None:
+        try:
+            _free_held(page, fact, orders.wanted(order))
+        except Refusal as refusal:  # the sale has happened all the same (L3)
+            outcome = Outcome(status=Status.RECORDED, code=refusal.code, detail=str(refusal))
     page.settle(order)
     return outcome
 
 
-def _fulfil(page: Page, fact: f.SaleReceived, sold: list[orders.SoldLine]) -> None:
-    """Free the units of a hold for the order that is booked next: all, or as many as it takes."""
+def _free_held(page: Page, fact: f.SaleReceived, wanted: dict[int, int]) -> None:
+    """Free the units of a hold for the order that is settled next: all, or those it `wanted`."""
     hold = _hold(page, fact.channel_id, fact.reservation_ref or "")
-    wanted: dict[int, int] = {}
-    for line in sold:
-        for sku_id, per_unit in line.recipe.items():
-            wanted[sku_id] = wanted.get(sku_id, 0) + line.quantity * per_unit
     for (sku_id, location_id), held in list(hold.parts.items()):
         units = min(held, wanted.get(sku_id, 0)) if fact.keep_rest else held
         wanted[sku_id] = wanted.get(sku_id, 0) - units

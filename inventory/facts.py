@@ -260,6 +260,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 RECORDED = Outcome(status=Status.RECORDED)
 GRANTED = Outcome(status=Status.GRANTED)
+_ENCODER = msgspec.json.Encoder(order="deterministic")
 _NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -270,5 +271,5 @@ def content_hash(fact: Fact) -> int:
         content: Fact = msgspec.structs.replace(fact, order=order)
     else:
         content = msgspec.structs.replace(fact, occurred_at=_NO_TIME)
-    encoded = msgspec.json.encode(content, order="deterministic")
+    encoded = _ENCODER.encode(content)
     return int.from_bytes(hashlib.blake2b(encoded, digest_size=8).digest(), "big", signed=True)

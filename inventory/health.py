@@ -8,9 +8,9 @@ from msgspec import Struct, convert
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from inventory.checks import LEDGER_CHECK, LedgerCheck
 from inventory.config import Settings
 from inventory.models import Switch
-from inventory.reports import LEDGER_CHECK, LedgerCheck
 
 LEDGER_CHECK_SECONDS_MAX = 3600
 
@@ -108,11 +108,14 @@ async def _ledger(session: AsyncSession, now: datetime) -> list[Finding]:
         return []
     check = convert(switch.value, LedgerCheck)
     age = round((now - check.checked_at).total_seconds(), 1)
-    if check.unbalanced:
-        first = check.unbalanced[0]
-        detail = f"{len(check.unbalanced)} balances differ from their movements, first {first.sku}"
-        return [Finding(what="ledger_unbalanced", age_seconds=age, detail=detail)]
-    if age > LEDGER_CHECK_SECONDS_MAX:
+    found = []
+    if check.differences:
+        detail = f"{len(check.differences)} differences, first {check.differences[0]}"
+        found.append(Finding(what="ledger_unbalanced", age_seconds=age, detail=detail))
+    elif age > LEDGER_CHECK_SECONDS_MAX:
         detail = "balances were not compared with their movements"
-        return [Finding(what="ledger_unchecked", age_seconds=age, detail=detail)]
-    return []
+        found.append(Finding(what="ledger_unchecked", age_seconds=age, detail=detail))
+    if check.unsealed is not None:
+        detail = f"month {check.unsealed} has ended and is not sealed"
+        found.append(Finding(what="ledger_unsealed", age_seconds=age, detail=detail))
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inventory.clock import Clock
 from inventory.db import Database
 from inventory.errors import NotFound, WrongState
-from inventory.facts import Outcome, Status
-from inventory.interpreter import Parked, facts_of
+from inventory.facts import Outcome
+from inventory.interpreter import MALFORMED, Parked, facts_of, parked_by
 from inventory.ledger import Ledger
 from inventory.models import InboundEvent
 from inventory.vocabulary import OrderSeen
@@ -59,25 +60,17 @@ class Inbox:
         The same id with the same content answers as the first time. With other content it is
         stored as a conflict for a person to see and is never applied (L4).
         """
-        values = {
-            "channel_id": channel_id,
-            "event_id": event_id,
-            "kind": kind,
-            "subject": subject,
-            "content_hash": content_hash(body),
-            "body": body,
-            "received_at": self._clock.now(),
-        }
         async with self._database.transaction() as session:
-            added = await session.scalar(
-                insert(InboundEvent)
-                .values(values)
-                .on_conflict_do_nothing()
-                .returning(InboundEvent.id)
+            return await store(
+                session,
+                channel_id=channel_id,
+                event_id=event_id,
+                kind=kind,
+                subject=subject,
+                content_hash=content_hash(body),
+                body=body,
+                received_at=self._clock.now(),
             )
-            if added is not None:
-                return Received(id=added, state="new")
-            return await _repeated(session, values)
 
     async def receive_orders(self, channel_id: int, orders: Sequence[OrderSeen]) -> list[int]:
         """Store the snapshots that differ from the last one stored of their order; their ids.
@@ -86,7 +79,7 @@ class Inbox:
         """
         ids = []
         for order in [order for order in orders if _has_nul(order)]:
-            await self.park(channel_id, subject=order.order_ref, code="malformed", detail=NUL_TOLD)
+            await self.park(channel_id, subject=order.order_ref, code=MALFORMED, detail=NUL_TOLD)
         orders = [order for order in orders if not _has_nul(order)]
         async with self._database.transaction() as session:
             last = await _last_hashes(session, channel_id, [order.order_ref for order in orders])
@@ -148,34 +141,12 @@ class Inbox:
         facts = [fact for _, fact in told if fact is not None]
         outcomes = iter(await self._ledger.apply(facts))
         async with self._database.transaction() as session:
-            for event, (parked, fact) in zip(events, told, strict=True):
+            for event, (wrong, fact) in zip(events, told, strict=True):
                 outcome = next(outcomes) if fact is not None else None
-                await self._settle(session, event.id, parked, outcome)
+                parked = wrong or (parked_by(outcome, kind=event.kind) if outcome else None)
+                now = self._clock.now()
+                await settle(session, event.id, parked=parked, outcome=outcome, now=now)
         return len(events)
-
-    async def _settle(
-        self,
-        session: AsyncSession,
-        event_id: int,
-        parked: Parked | None,
-        outcome: Outcome | None,
-    ) -> None:
-        refused = outcome is not None and outcome.status in {Status.REFUSED, Status.CONFLICT}
-        if parked is None and outcome is not None and refused:
-            parked = Parked(code=outcome.code, detail=outcome.detail)
-        done = {
-            "state": "parked" if parked else "handled",
-            "code": parked.code if parked else "",
-            "detail": parked.detail if parked else "",
-            "outcome": msgspec.to_builtins(outcome) if outcome else None,
-            "handled_at": None if parked else self._clock.now(),
-            "attempts": InboundEvent.attempts + 1,
-        }
-        await session.execute(
-            update(InboundEvent)
-            .where(InboundEvent.id == event_id, InboundEvent.state == "new")
-            .values(done)
-        )
 
     async def replay(self, event_id: int) -> Received:
         """Handle a parked event once more. Raises `NotFound`, `WrongState`."""
@@ -198,6 +169,42 @@ class Inbox:
         if event is None:
             raise NotFound(f"no event {event_id}")
         return _received(event)
+
+
+async def store(session: AsyncSession, **values: Any) -> Received:
+    """Store an event, the columns of whose row are `values`, once; see `Inbox.receive`."""
+    added = await session.scalar(
+        insert(InboundEvent).values(values).on_conflict_do_nothing().returning(InboundEvent.id)
+    )
+    if added is None:
+        return await _repeated(session, values)
+    about = {name: values[name] for name in ("code", "detail") if name in values}
+    return Received(id=added, state=values.get("state", "new"), **about)
+
+
+async def settle(
+    session: AsyncSession,
+    event_id: int,
+    *,
+    parked: Parked | None,
+    outcome: Outcome | None,
+    now: datetime,
+    states: Sequence[str] = ("new",),
+) -> None:
+    """Note what became of an event that is in one of these states."""
+    done = {
+        "state": "parked" if parked else "handled",
+        "code": parked.code if parked else "",
+        "detail": parked.detail if parked else "",
+        "outcome": msgspec.to_builtins(outcome) if outcome else None,
+        "handled_at": None if parked else now,
+        "attempts": InboundEvent.attempts + 1,
+    }
+    await session.execute(
+        update(InboundEvent)
+        .where(InboundEvent.id == event_id, InboundEvent.state.in_(states))
+        .values(done)
+    )
 
 
 def _has_nul(order: OrderSeen) -> bool:
@@ -223,16 +230,12 @@ async def _repeated(session: AsyncSession, values: dict[str, Any]) -> Received:
     first = (await session.scalars(same_name.where(InboundEvent.state != "conflict"))).one()
     if first.content_hash == values["content_hash"]:
         return _received(first, repeated=True)
-    await session.execute(
-        insert(InboundEvent)
-        .values(
-            **values,
-            state="conflict",
-            code="content_differs",
-            detail=f"event {first.id} has this id and other content",
-        )
-        .on_conflict_do_nothing()
-    )
+    conflict = values | {
+        "state": "conflict",
+        "code": "content_differs",
+        "detail": f"event {first.id} has this id and other content",
+    }
+    await session.execute(insert(InboundEvent).values(conflict).on_conflict_do_nothing())
     kept = await session.scalars(
         same_name.where(InboundEvent.content_hash == values["content_hash"])
     )

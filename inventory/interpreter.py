@@ -1,24 +1,32 @@
-"""From a stored event to a fact: finds the listings, and says what a person must put right."""
+"""From what a channel tells to a fact, and what a person must put right where that fails."""
 
 from __future__ import annotations
+
+from datetime import datetime
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory.events import EVENT_KINDS, CancellationTold, SaleTold, ShipmentTold
+from inventory.errors import BadInput
+from inventory.events import EVENT_KINDS, Event, SaleTold, ShipmentTold
 from inventory.facts import (
     CancellationReceived,
     Fact,
     LineUnits,
     OrderObserved,
+    Outcome,
     SaleLine,
     SaleReceived,
     ShipmentSeen,
+    Status,
 )
 from inventory.models import InboundEvent, Listing, Sku
 from inventory.vocabulary import OrderSeen
+
+MALFORMED = "malformed"
+NOT_BOOKED = frozenset({Status.REFUSED, Status.CONFLICT})
 
 
 class Parked(Struct, frozen=True, kw_only=True):
@@ -28,8 +36,59 @@ class Parked(Struct, frozen=True, kw_only=True):
     detail: str
 
 
+def fact_told(
+    event: Event, *, channel_id: int, order_ref: str, now: datetime
+) -> SaleReceived | CancellationReceived | ShipmentSeen:
+    """The fact that a store tells; its name is the event's, with what kind of event it is.
+
+    A sale names its order itself. It happened `now` unless the event says when.
+    """
+    occurred_at = event.occurred_at or now
+    if isinstance(event, SaleTold):
+        return SaleReceived(
+            channel_id=channel_id,
+            fact_ref=f"sale:{event.event_id}",
+            occurred_at=occurred_at,
+            order_ref=event.order_ref,
+            lines=_sold(event),
+            ship_by=event.ship_by,
+            reservation_ref=event.reservation_ref,
+            keep_rest=event.keep_rest,
+        )
+    units = tuple(LineUnits(line_ref=line.line_ref, quantity=line.quantity) for line in event.lines)
+    if isinstance(event, ShipmentTold):
+        return ShipmentSeen(
+            channel_id=channel_id,
+            fact_ref=f"shipment:{event.event_id}",
+            occurred_at=occurred_at,
+            order_ref=order_ref,
+            lines=units,
+        )
+    return CancellationReceived(
+        channel_id=channel_id,
+        fact_ref=f"cancellation:{event.event_id}",
+        occurred_at=occurred_at,
+        order_ref=order_ref,
+        by=event.by,
+        lines=units,
+        reason=event.reason,
+    )
+
+
+def _sold(event: SaleTold) -> tuple[SaleLine, ...]:
+    return tuple(
+        SaleLine(
+            line_ref=line.line_ref,
+            channel_sku=line.channel_sku,
+            quantity=line.quantity,
+            unit_price=line.unit_price,
+        )
+        for line in event.lines
+    )
+
+
 async def facts_of(session: AsyncSession, event: InboundEvent) -> tuple[Parked | None, Fact | None]:
-    """The fact that an event tells, and why it must be parked, if so.
+    """The fact that a stored event tells, and why it must be parked, if so.
 
     A polled order with a line that no listing of ours knows is booked without that line and
     parked: once the listing is there, a replay books the rest.
@@ -40,12 +99,24 @@ async def facts_of(session: AsyncSession, event: InboundEvent) -> tuple[Parked |
     try:
         told = msgspec.convert(event.body, type=shape, strict=False)
     except msgspec.ValidationError as error:
-        return Parked(code="malformed", detail=str(error)[:500]), None
+        return Parked(code=MALFORMED, detail=str(error)[:500]), None
     if isinstance(told, OrderSeen):
         return await _observed(session, event, told)
-    if isinstance(told, SaleTold):
-        return None, _sale(event, told)
-    return None, _ended(event, told)
+    fact = fact_told(
+        told, channel_id=event.channel_id, order_ref=event.subject, now=event.received_at
+    )
+    return None, fact
+
+
+def parked_by(outcome: Outcome, *, kind: str) -> Parked | None:
+    """Why an event of this kind waits for a person after what the ledger said; None if not.
+
+    What a store told and the ledger cannot read is malformed, as if it had no shape at all.
+    """
+    if outcome.status not in NOT_BOOKED:
+        return None
+    unread = outcome.code == BadInput.code and EVENT_KINDS.get(kind) is not OrderSeen
+    return Parked(code=MALFORMED if unread else outcome.code, detail=outcome.detail)
 
 
 async def _listings(
@@ -75,46 +146,3 @@ async def _observed(
     # What the channel fulfils from its own warehouse need not be listed with us.
     parked = None if order.fulfilled_by_channel else _unknown(found, wanted)
     return parked, fact
-
-
-def _sale(event: InboundEvent, told: SaleTold) -> Fact:
-    lines = tuple(
-        SaleLine(
-            line_ref=line.line_ref,
-            channel_sku=line.channel_sku,
-            quantity=line.quantity,
-            unit_price=line.unit_price,
-        )
-        for line in told.lines
-    )
-    return SaleReceived(
-        channel_id=event.channel_id,
-        fact_ref=f"{event.kind}:{event.event_id}",
-        occurred_at=told.occurred_at or event.received_at,
-        order_ref=told.order_ref,
-        lines=lines,
-        ship_by=told.ship_by,
-        reservation_ref=told.reservation_ref,
-    )
-
-
-def _ended(event: InboundEvent, told: CancellationTold | ShipmentTold) -> Fact:
-    units = tuple(LineUnits(line_ref=line.line_ref, quantity=line.quantity) for line in told.lines)
-    occurred_at = told.occurred_at or event.received_at
-    if isinstance(told, ShipmentTold):
-        return ShipmentSeen(
-            channel_id=event.channel_id,
-            fact_ref=f"{event.kind}:{event.event_id}",
-            occurred_at=occurred_at,
-            order_ref=event.subject,
-            lines=units,
-        )
-    return CancellationReceived(
-        channel_id=event.channel_id,
-        fact_ref=f"{event.kind}:{event.event_id}",
-        occurred_at=occurred_at,
-        order_ref=event.subject,
-        by=told.by,
-        lines=units,
-        reason=told.reason,
-    )

@@ -35,6 +35,9 @@ ID_BLOCK = 100
 ID_BLOCKS_MAX = 20
 
 Answers = list[list[Outcome] | Exception]
+# What a fact can be at fault for: a number out of range, a text PostgreSQL cannot hold, a channel
+# that is not there.
+REFUSABLE = (asyncpg.DataError, asyncpg.ForeignKeyViolationError)
 
 
 class Ledger:
@@ -65,9 +68,10 @@ class Ledger:
     async def _commit_calls(self, calls: Sequence[Call]) -> Answers:
         try:
             return list(await self._committed(calls))
-        except asyncpg.DataError as error:
-            # A balance or a line would leave the range of its column; which fact it is shows when
-            # the calls, and then the facts, are booked by themselves.
+        except (*REFUSABLE, asyncpg.UniqueViolationError) as error:
+            # A balance or a line would leave the range of its column, or a name is taken in a way
+            # that we cannot see; which fact it is shows when the calls, and then the facts, are
+            # booked by themselves.
             problem = error
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
             return [error for _ in calls]
@@ -80,8 +84,11 @@ class Ledger:
         return [await self._one_by_one(calls[0], problem)]
 
     async def _one_by_one(self, call: Call, problem: Exception) -> list[Outcome] | Exception:
-        refused = Outcome(status=Status.REFUSED, code="too_many", detail=str(problem))
         if len(call.facts) == 1 or call.together:
+            if not isinstance(problem, REFUSABLE):
+                return problem
+            code = "too_many" if isinstance(problem, asyncpg.DataError) else BadInput.code
+            refused = Outcome(status=Status.REFUSED, code=code, detail=str(problem))
             return [refused for _ in call.facts]
         outcomes: list[Outcome] = []
         for told in call.facts:
@@ -95,15 +102,15 @@ class Ledger:
         # Another process may make the same order or balance row, or use the same name, between
         # our read and our write; the unique keys tell, and the second look then sees its row.
         # Where a lock of somebody else's runs across ours, PostgreSQL undoes one of the two.
-        # A connection that is lost leaves open whether its COMMIT was done. The batch is decided
-        # again: what holds our locks is over by then, and the names say which facts are recorded.
+        # A connection that is lost leaves open whether its COMMIT was done. The next try finds out
+        # under its own locks: a fact id of the lost one is there with all of its batch, or never.
         loop = asyncio.get_running_loop()
         give_up_at = loop.time() + LOST_SECONDS_MAX
         races = 0
-        own: set[int] = set()
+        earlier: dict[int, list[list[Outcome]]] = {}
         while True:
             try:
-                return await self._try(calls, own)
+                return await self._try(calls, earlier)
             except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
                 races += 1
                 if races == RACES_MAX:
@@ -113,17 +120,23 @@ class Ledger:
                     raise LedgerUnavailable("the database cannot be reached") from error
                 await asyncio.sleep(LOST_PAUSE_SECONDS)
 
-    async def _try(self, calls: Sequence[Call], own: set[int]) -> list[list[Outcome]]:
-        facts = [told.fact for call in calls for told in call.facts]
+    async def _try(
+        self, calls: Sequence[Call], earlier: dict[int, list[list[Outcome]]]
+    ) -> list[list[Outcome]]:
+        """Decide and commit. `earlier` are the tries before: a fact id each, and the outcomes."""
+        facts = [told.fact for call in calls for told in call.facts if told.problem is None]
         pool = await self._database.pool()
         async with pool.acquire() as connection:
             await self._stock_up(connection, len(facts))
             async with connection.transaction():
                 page, known = await ledger_read.read_page(connection, facts, self._clock.now())
-                batch = Batch(page, known, self._ids.popleft, own)
+                landed = await _landed(connection, list(earlier))
+                if landed is not None:
+                    return earlier[landed]
+                batch = Batch(page, known, self._ids.popleft)
                 outcomes = [batch.take(call.facts, together=call.together) for call in calls]
                 if batch.entries:
-                    own.update(entry.id for entry in batch.entries)
+                    earlier[batch.entries[0].id] = outcomes
                     await ledger_write.write(connection, page, batch.entries, causes=batch.causes)
         return outcomes
 
@@ -135,3 +148,13 @@ class Ledger:
             "SELECT nextval('fact_id_seq') AS first FROM generate_series(1, $1::int)", blocks
         )
         self._ids.extend(row["first"] + n for row in rows for n in range(ID_BLOCK))
+
+
+async def _landed(connection: Connection, ids: Sequence[int]) -> int | None:
+    """Which of these facts was recorded, if any."""
+    if not ids:
+        return None
+    found: int | None = await connection.fetchval(
+        "SELECT id FROM fact WHERE id = ANY($1::bigint[]) LIMIT 1", ids
+    )
+    return found

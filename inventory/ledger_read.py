@@ -23,12 +23,13 @@ from inventory.page import Changes, ListingRead, LocationRead, Page, SkuRead
 if TYPE_CHECKING:
     from inventory.db import Connection
 
-Known = dict[tuple[int, str], tuple[int, int, Outcome]]
+Known = dict[tuple[int, str], tuple[int, Outcome]]
 WAITS_MAX = 5
 
 # One statement locks the balances and reads all that a batch decides on, as one JSON document.
 # What is beside the locks is seen as of the statement's start; where a lock had to be waited for,
-# `waited` says so, and the statement is run again under the lock.
+# `waited` says so (the row is another version than the snapshot's), and the statement is run again
+# under the lock.
 READ = """
 WITH RECURSIVE listed AS (
   SELECT l.channel_id, l.channel_sku, l.id, l.sku_id, l.preorder_units
@@ -48,7 +49,8 @@ WITH RECURSIVE listed AS (
 ), wanted AS MATERIALIZED (
   SELECT id FROM named UNION SELECT part_id FROM recipe
 ), locked AS MATERIALIZED (
-  SELECT v.sku_id, v.location_id, v.on_hand, v.reserved, v.revision, v.counted_at
+  SELECT v.sku_id, v.location_id, v.on_hand, v.reserved, v.revision, v.counted_at,
+    v.xmin AS version
   FROM stock_level v WHERE v.sku_id = ANY(ARRAY(SELECT id FROM wanted))
   ORDER BY v.sku_id, v.location_id FOR UPDATE
 )
@@ -57,7 +59,7 @@ SELECT json_build_object(
     sku_id, location_id, on_hand, reserved, revision, counted_at)) FROM locked),
   'waited', EXISTS (
     SELECT FROM locked JOIN stock_level v USING (sku_id, location_id)
-    WHERE v.revision <> locked.revision),
+    WHERE v.xmin <> locked.version),
   'skus', (SELECT json_agg(json_build_array(
       s.id, s.code, s.safety_stock, s.safety_percent,
       coalesce((SELECT sum(i.expected - i.received) FROM inbound_supply i
@@ -74,7 +76,7 @@ SELECT json_build_object(
   'pools', (SELECT json_agg(json_build_array(id, location_ids)) FROM channel
     WHERE location_ids IS NOT NULL),
   'names', (SELECT json_agg(json_build_array(
-      f.channel_id, f.fact_ref, f.id, f.content_hash, f.kind, f.outcome))
+      f.channel_id, f.fact_ref, f.content_hash, f.kind, f.outcome))
     FROM unnest($5::text::int[], $6::text::text[]) AS told (c, r)
     JOIN fact f ON f.channel_id = told.c AND f.fact_ref = told.r)
 )::text
@@ -86,7 +88,6 @@ class NameRead(Struct, frozen=True, array_like=True):
 
     channel_id: int
     fact_ref: str
-    id: int
     content_hash: int
     kind: str
     outcome: Outcome | None
@@ -118,12 +119,15 @@ async def read_page(
     """Lock and read all that the facts may touch, and the names that were used before."""
     told = mentions(facts)
     changes = await changes_read.read_changes(connection, told)
-    held = _held_skus(changes)
-    document = await _read(connection, told, held)
+    document = await _read(connection, told, _held_skus(changes))
     for _ in range(WAITS_MAX):
-        if not document.waited:
+        # What was not there yet could not be locked: it may have come before the balances were.
+        came = await changes_read.came_meanwhile(connection, told, changes)
+        if not (document.waited or came):
             break
-        document = await _read(connection, told, held)
+        if came:
+            changes = await changes_read.read_changes(connection, told)
+        document = await _read(connection, told, _held_skus(changes))
     page = _page(document, changes, now)
     for order in changes.orders.values():
         for line in order.lines.values():
@@ -133,10 +137,21 @@ async def read_page(
     if counts:
         page.moved_since = await _read_moved(connection, page, counts)
     known = {
-        (name.channel_id, name.fact_ref): (name.id, name.content_hash, name.first)
+        (name.channel_id, name.fact_ref): (name.content_hash, name.first)
         for name in document.names or ()
     }
     return page, known
+
+
+async def read_balances(connection: Connection, sku_ids: Sequence[int], now: datetime) -> Page:
+    """Lock and read the balances of some SKUs, with the rules by which a shortage is measured."""
+    told = mentions(())
+    document = await _read(connection, told, sku_ids)
+    for _ in range(WAITS_MAX):
+        if not document.waited:
+            break
+        document = await _read(connection, told, sku_ids)
+    return _page(document, Changes(), now)
 
 
 async def _read(connection: Connection, told: Mentions, held: Sequence[int]) -> Document:

@@ -86,6 +86,7 @@ async def write(
     `causes` has the fact that first made a SKU short.
     """
     touched = {sku_id for sku_id, _ in page.book.touched} | page.changes.outstanding.keys()
+    page.anchor({key[0] for key in page.book.touched if not page.book.levels[key].stored})
     await changes_write.write_changes(connection, page)
     levels = [page.book.levels[key] for key in sorted(page.book.touched)]
     await connection.execute(
@@ -108,7 +109,7 @@ async def write(
             *_level_columns(new),
         )
     shortages = {sku_id: page.shortage(sku_id) for sku_id in touched}
-    await _write_cases(connection, page, shortages, causes)
+    await write_cases(connection, page, shortages, causes)
 
 
 def _fact_columns(entries: Sequence[Entry]) -> tuple[str, ...]:
@@ -174,12 +175,13 @@ def _mentioned(page: Page) -> set[int]:
     return {sku_id for line in lines for sku_id in (line.sku_id, *line.recipe) if sku_id}
 
 
-async def _write_cases(
+async def write_cases(
     connection: Connection,
     page: Page,
     shortages: Mapping[int, int],
     causes: Mapping[int, int],
 ) -> None:
+    """Open and measure the cases of SKUs that are short, and end those of SKUs that are not."""
     short = {sku_id: units for sku_id, units in sorted(shortages.items()) if units}
     if short:
         await connection.execute(

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import RowMapping, bindparam, delete, select, text, update
+from sqlalchemy import RowMapping, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory.availability import (
@@ -21,6 +21,7 @@ from inventory.availability import (
 )
 from inventory.models import Listing, Sku, StaleSku
 from inventory.quantities import unseen_units
+from inventory.recipes import AHEAD, STOCK, kits_holding
 from inventory.vocabulary import Kind
 
 REFRESH_MAX = 500
@@ -57,27 +58,25 @@ _LOCK = text(
 # it: one that had to wait for its lock would put a new row beside old sums. The lock leaves the key
 # alone, so that a sale of the listing, which refers to it, never waits for publishing.
 # The rate of sales is counted up to the watermark: what is later cannot all be seen yet.
-_ASSESS = text("""
+_ASSESS = text(f"""
+WITH RECURSIVE chosen (id, channel_id, sku_id) AS (
+  SELECT id, channel_id, sku_id FROM listing WHERE id = ANY(:ids)
+), {STOCK}
 SELECT l.id, l.channel_id, l.channel_sku, l.sku_id, l.quantity_wanted, l.lane, l.revision_wanted,
   l.revision_published, l.wanted_at, l.raise_since, l.quantity_known, l.known_from, l.known_at,
   l.push_id, l.zero_push_id, l.read_after, l.not_before, l.fulfilled_by_channel,
-  l.closed_by_channel, l.closed OR c.kind = 'house' AS closed,
+  l.closed_by_channel, l.closed OR c.kind = 'house' AS closed, l.reassess_at,
   c.kind, c.watermark, c.relative, l.published_at,
   greatest(s.safety_stock, coalesce(l.safety_stock, c.safety_stock)) AS safety_stock,
   greatest(s.safety_percent, coalesce(l.safety_percent, c.safety_percent)) AS safety_percent,
   coalesce(l.quantity_max, c.quantity_max) AS quantity_max,
   coalesce(l.quantity_floor, c.quantity_floor) AS quantity_floor,
-  stock.available, stock.revision AS stock_revision,
+  stock.available, stock.revision AS stock_revision, {AHEAD} AS ahead,
   sold.sold_after, sold.sold_near, sold.sold_lately, sold.ended
 FROM listing l
 JOIN channel c ON c.id = l.channel_id
 JOIN sku s ON s.id = l.sku_id
-CROSS JOIN LATERAL (
-  SELECT coalesce(sum(v.on_hand - v.reserved) FILTER (WHERE v.location_id = ANY(
-      coalesce(c.location_ids, ARRAY(SELECT id FROM location WHERE sellable)))), 0) AS available,
-    coalesce(sum(v.revision), 0) AS revision
-  FROM stock_level v WHERE v.sku_id = l.sku_id
-) stock
+JOIN stock ON stock.listing_id = l.id
 CROSS JOIN LATERAL (
   SELECT CAST(:grain AS interval) AS grain,
     coalesce(c.watermark, CAST(:now AS timestamptz)) - CAST(:rate_window AS interval) AS since
@@ -93,7 +92,34 @@ CROSS JOIN LATERAL (
     AND (o.ordered_at > least(l.known_from - p.grain, p.since) OR o.ended_at > l.known_at)
 ) sold
 WHERE l.id = ANY(:ids) ORDER BY l.id
-""").bindparams(bindparam("ids"))
+""").bindparams(bindparam("ids"))  # noqa: S608 -- constants
+
+
+_NOTE = text("""
+UPDATE listing l SET lane = n.lane, quantity_wanted = n.wanted, wanted_at = n.wanted_at,
+  revision_wanted = n.revision, revision_published = n.published, raise_since = n.raise_since,
+  reassess_at = n.reassess_at, failures = CASE WHEN n.anew THEN 0 ELSE l.failures END,
+  not_before = CASE WHEN n.anew THEN NULL ELSE l.not_before END
+FROM unnest(CAST(:id AS int[]), CAST(:lane AS text[]), CAST(:quantity_wanted AS int[]),
+  CAST(:wanted_at AS timestamptz[]), CAST(:revision_wanted AS bigint[]),
+  CAST(:revision_published AS bigint[]), CAST(:raise_since AS timestamptz[]),
+  CAST(:reassess_at AS timestamptz[]), CAST(:anew AS bool[]))
+  AS n (id, lane, wanted, wanted_at, revision, published, raise_since, reassess_at, anew)
+WHERE l.id = n.id
+""")
+NOTED = (
+    *("id", "lane", "quantity_wanted", "wanted_at", "revision_wanted", "revision_published"),
+    *("raise_since", "reassess_at"),
+)
+# Locked in order of SKU, as the ledger makes them; one that was made again has another mark.
+_UNMARK = text("""
+WITH done AS MATERIALIZED (
+  SELECT m.sku_id FROM unnest(CAST(:ids AS int[]), CAST(:marks AS bigint[])) AS taken (sku_id, mark)
+  JOIN stale_sku m ON m.sku_id = taken.sku_id AND m.mark = taken.mark
+  ORDER BY m.sku_id FOR UPDATE OF m
+)
+DELETE FROM stale_sku m USING done WHERE m.sku_id = done.sku_id
+""")
 
 
 async def assess(
@@ -115,6 +141,7 @@ def _assessed(row: RowMapping, margins: Margins, now: datetime) -> Assessed:
         safety_percent=row["safety_percent"],
         quantity_max=row["quantity_max"],
         quantity_floor=row["quantity_floor"],
+        ahead=int(row["ahead"]),
         closed=row["closed"],
     )
     wanted = wanted_quantity(int(row["available"]), rules)
@@ -178,25 +205,21 @@ def _target(
 async def refresh(session: AsyncSession, *, margins: Margins, now: datetime) -> list[int]:
     """Take up to 500 stale marks and note what their listings should show; the SKUs concerned.
 
-    A mark made again meanwhile stays. The caller evaluates alerts in the same transaction.
+    With a part go the kits that hold it. A mark made again meanwhile stays. The caller evaluates
+    alerts in the same transaction.
     """
-    marks = sorted(
-        (row.sku_id, row.mark)
-        for row in await session.execute(
-            select(StaleSku.sku_id, StaleSku.mark).order_by(StaleSku.marked_at).limit(REFRESH_MAX)
-        )
+    rows = await session.execute(
+        select(StaleSku.sku_id, StaleSku.mark).order_by(StaleSku.marked_at).limit(REFRESH_MAX)
     )
-    sku_ids = [sku_id for sku_id, _ in marks]
+    marks = dict(rows.all())
+    sku_ids = sorted(marks.keys() | await kits_holding(session, marks))
     # SKUs before listings before marks, each in order of id: as everybody else takes them.
     await session.execute(
         select(Sku.id).where(Sku.id.in_(sku_ids)).order_by(Sku.id).with_for_update(key_share=True)
     )
     ids = list(await session.scalars(select(Listing.id).where(Listing.sku_id.in_(sku_ids))))
     await note(session, await assess(session, ids, margins=margins, now=now), now)
-    for sku_id, mark in marks:
-        await session.execute(
-            delete(StaleSku).where(StaleSku.sku_id == sku_id, StaleSku.mark == mark)
-        )
+    await session.execute(_UNMARK, {"ids": list(marks), "marks": list(marks.values())})
     return sku_ids
 
 
@@ -213,15 +236,24 @@ async def reassess(session: AsyncSession, *, margins: Margins, now: datetime) ->
 
 async def note(session: AsyncSession, assessed: Sequence[Assessed], now: datetime) -> None:
     """Write down what each listing should show, a new revision where it differs."""
-    for listing in assessed:
-        values = _noted(listing, now)
-        if values:
-            await session.execute(
-                update(Listing).where(Listing.id == listing.row["id"]).values(values)
-            )
+    noted = [values for listing in assessed if (values := _noted(listing, now))]
+    if noted:
+        columns = {name: [values[name] for values in noted] for name in (*NOTED, "anew")}
+        await session.execute(_NOTE, columns)
 
 
 def _noted(listing: Assessed, now: datetime) -> dict[str, Any]:
+    """What must be written, nothing where all of it stands there already."""
+    row = listing.row
+    values = _wanted(listing, now)
+    # A zero does not wait for what an earlier number was refused for.
+    anew = listing.target.lane is Lane.ZERO and row["lane"] != Lane.ZERO
+    if not anew and all(row[name] == value for name, value in values.items()):
+        return {}
+    return {name: row[name] for name in NOTED} | values | {"anew": anew}
+
+
+def _wanted(listing: Assessed, now: datetime) -> dict[str, Any]:
     row, target = listing.row, listing.target
     below = listing.shown is not None and listing.shown.low < target.wanted
     reassess_at = now + timedelta(seconds=REASSESS_SECONDS) if below else None
@@ -238,9 +270,6 @@ def _noted(listing: Assessed, now: datetime) -> dict[str, Any]:
     if in_sync or row["lane"] != target.lane.value or row["quantity_wanted"] != target.wanted:
         values |= {"revision_wanted": row["revision_wanted"] + 1, "quantity_wanted": target.wanted}
     values["raise_since"] = _raise_since(row, target, now)
-    if target.lane is Lane.ZERO and row["lane"] != Lane.ZERO:
-        # A zero does not wait for what an earlier number was refused for.
-        values |= {"not_before": None, "failures": 0}
     return values
 
 

@@ -66,8 +66,10 @@ class _Gathered:
         self.skus.add(fact.sku)
         if isinstance(fact, (f.StockReceived, f.SupplyExpected)) and fact.supply_ref is not None:
             self.supplies.add(fact.supply_ref)
-        if isinstance(fact, f.StockCounted) and fact.recount_of is not None:
-            self.counts.add(fact.recount_of)
+        if isinstance(fact, f.TransferSent):
+            self.transfers.add(fact.fact_ref)
+        if isinstance(fact, f.StockCounted):
+            self.counts.update(name for name in (fact.fact_ref, fact.recount_of) if name)
 
 
 def mentions(facts: Sequence[f.Fact]) -> Mentions:

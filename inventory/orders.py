@@ -180,22 +180,40 @@ def end_order(order: Order, *, by: str | None, reason: str | None, now: datetime
     order.cancelled = True
 
 
+def promised(order: Order, line: Line) -> int:
+    """Units of a line that our stock stands for: none once the order has ended."""
+    return 0 if order.cancelled or order.fulfilled_by_channel else line.open
+
+
+def wanted(order: Order) -> dict[int, int]:
+    """SKU → units that the order has yet to take, promised or shipped."""
+    units: dict[int, int] = {}
+    for line in order.lines.values():
+        shipped = 0 if order.fulfilled_by_channel else line.shipped
+        for sku_id, per_unit in line.recipe.items():
+            parts = line.parts.get(sku_id, {}).values()
+            taken = sum(part.reserved + part.shipped for part in parts)
+            more = (promised(order, line) + shipped) * per_unit - taken
+            units[sku_id] = units.get(sku_id, 0) + max(more, 0)
+    return units
+
+
 def settle(
     order: Order, book: Book, pool: Sequence[int], *, shipped_at: datetime | None = None
 ) -> None:
     """Move stock until it agrees with the order's lines.
 
     Units are reserved in the order of `pool`, the remainder at its first location; they are
-    shipped and released from where they were taken. An order that the channel fulfils itself
-    leaves our stock alone. `shipped_at` is when what was shipped left the shelf.
+    shipped from where they were taken, in the same order, and released the other way round. An
+    order that the channel fulfils itself ships none of ours. `shipped_at` is when what was shipped
+    left the shelf.
     """
-    if order.fulfilled_by_channel:
-        return
-    for number, line in enumerate(order.lines.values()):
+    for number, (_, line) in enumerate(sorted(order.lines.items())):
         for sku_id, per_unit in line.recipe.items():
-            taken = _Taken(book, sku_id, number, line.parts.setdefault(sku_id, {}))
-            taken.settle_shipped(line.shipped * per_unit, pool, shipped_at)
-            taken.settle_reserved(0 if order.cancelled else line.open * per_unit, pool)
+            taken = _Taken(book, sku_id, number, line.parts.setdefault(sku_id, {}), pool)
+            if not order.fulfilled_by_channel:
+                taken.settle_shipped(line.shipped * per_unit, shipped_at)
+            taken.settle_reserved(promised(order, line) * per_unit)
         line.parts = {sku_id: parts for sku_id, parts in line.parts.items() if parts}
 
 
@@ -207,11 +225,19 @@ class _Taken:
     sku_id: int
     number: int
     parts: dict[int, Part]
+    pool: Sequence[int]
 
-    def settle_shipped(self, wanted: int, pool: Sequence[int], at: datetime | None) -> None:
+    def in_order(self) -> list[tuple[int, Part]]:
+        """The parts in the order of the pool; those from elsewhere come last."""
+        if len(self.parts) <= 1:
+            return list(self.parts.items())
+        rank = {location_id: number for number, location_id in enumerate(self.pool)}
+        return sorted(self.parts.items(), key=lambda item: (rank.get(item[0], len(rank)), item[0]))
+
+    def settle_shipped(self, wanted: int, at: datetime | None) -> None:
         """Ship, or take back, until `wanted` units have been shipped in all."""
         units = wanted - sum(part.shipped for part in self.parts.values())
-        for location_id, part in self.parts.items():
+        for location_id, part in self.in_order():
             if units < 0:
                 back = min(part.shipped, -units)
                 self._ship(location_id, -back, 0, at)
@@ -221,7 +247,7 @@ class _Taken:
                 self._ship(location_id, sent, sent, at)
                 units -= sent
         if units:
-            self._ship(pool[0], units, 0, at)
+            self._ship(self.pool[0], units, 0, at)
 
     def _ship(self, location_id: int, sent: int, reserved: int, at: datetime | None) -> None:
         if not sent:
@@ -239,11 +265,11 @@ class _Taken:
             at=at,
         )
 
-    def settle_reserved(self, wanted: int, pool: Sequence[int]) -> None:
+    def settle_reserved(self, wanted: int) -> None:
         """Reserve, or release, until `wanted` units are reserved in all."""
         change = wanted - sum(part.reserved for part in self.parts.values())
-        takes = self.book.split(self.sku_id, pool, change) if change > 0 else {}
-        for location_id, part in reversed(self.parts.items()):
+        takes = self.book.split(self.sku_id, self.pool, change) if change > 0 else {}
+        for location_id, part in reversed(self.in_order()):
             if change < 0:
                 takes[location_id] = -min(part.reserved, -change)
                 change -= takes[location_id]

@@ -17,6 +17,7 @@ from inventory.cancellations import LIVE, decide_cancellation, withdraw
 from inventory.casework import LEDGER
 from inventory.models import Cancellation, Channel, Fact, Listing, Oversell, Sku
 from inventory.proposals import Candidate, Need
+from inventory.recipes import kits_holding
 from inventory.standings import metric_now
 
 __all__ = ["decide_cancellation", "metric_now", "open_cases", "tend"]
@@ -82,14 +83,17 @@ async def _begin(session: AsyncSession, case: Oversell, now: datetime) -> int:
 
 
 async def _note_zero(session: AsyncSession, case: Oversell, now: datetime) -> int:
-    """Note, once, that publishing wants zero on every listing of the SKU that is ours to fill."""
+    """Note, once, that publishing wants zero on every listing of the SKU that is ours to fill.
+
+    Listings of kits that hold the SKU are among them.
+    """
     if not case.shortage or await casework.has_step(session, case.id, "listings_to_zero"):
         return 0
     rows = await session.execute(
         select(Channel.code, Listing.channel_sku, Listing.quantity_wanted)
         .join(Channel, Channel.id == Listing.channel_id)
         .where(
-            Listing.sku_id == case.sku_id,
+            Listing.sku_id.in_({case.sku_id, *await kits_holding(session, [case.sku_id])}),
             Listing.fulfilled_by_channel.is_(False),
             Listing.closed.is_(False),
             Listing.closed_by_channel.is_(False),

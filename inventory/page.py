@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -84,6 +84,7 @@ class Transfer:
     sent_at: datetime
     arrived: int = 0
     missing: int = 0
+    stored: bool = False
 
 
 @dataclass(slots=True)
@@ -117,6 +118,7 @@ class Count:
     reason: str
     state: str
     counted_at: datetime
+    stored: bool = False
 
 
 @dataclass(slots=True)
@@ -270,6 +272,20 @@ class Page:
     def settle(self, order: Order, *, shipped_at: datetime | None = None) -> None:
         """Bring stock in line with the order."""
         orders.settle(order, self.book, self.pool(order.channel_id), shipped_at=shipped_at)
+
+    def anchor(self, sku_ids: Collection[int]) -> None:
+        """Have one balance of each SKU written, although no unit of it may move.
+
+        Who waits for a SKU's balances looks again when one of them was written meanwhile, and
+        two who both make its first one collide.
+        """
+        places = {
+            sku_id: location_id
+            for (sku_id, location_id), level in self.book.levels.items()
+            if level.stored and sku_id in sku_ids
+        }
+        for sku_id in sku_ids:
+            self.book.touch(sku_id, places.get(sku_id, self.sellable[0]))
 
     def saved(self) -> tuple[Book, Changes]:
         """A copy to go back to when facts that belong together cannot all be booked."""

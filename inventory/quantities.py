@@ -12,9 +12,12 @@ def held_back(available: int, *, units: int, percent: int) -> int:
     return max(units, -(-max(available, 0) * percent // 100))
 
 
-def available_to_promise(*, available: int, safety_stock: int) -> int:
-    """What may be offered for sale. Negative means that no unit may be."""
-    return available - safety_stock
+def available_to_promise(*, available: int, safety_stock: int, ahead: int = 0) -> int:
+    """What may be offered for sale. Negative means that no unit may be.
+
+    `ahead` units may be sold before they have come in.
+    """
+    return available - safety_stock + ahead
 
 
 def publishable(*, atp: int, quantity_max: int | None, quantity_floor: int) -> int:

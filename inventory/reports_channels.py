@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct, convert
-from sqlalchemy import RowMapping, text
+from sqlalchemy import RowMapping, TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory.availability import Rules, wanted_quantity
 from inventory.clock import tokyo_midnight
 from inventory.connections import all_frozen
 from inventory.errors import UnknownListing
-from inventory.quantities import held_back
+from inventory.explained import explained
+from inventory.recipes import AHEAD, STOCK
 
 
 class ChannelRow(Struct, frozen=True, kw_only=True):
@@ -57,6 +57,7 @@ class ListingShown(Struct, frozen=True, kw_only=True):
     safety_percent: int | None
     quantity_max: int | None
     quantity_floor: int | None
+    preorder_units: int
     closed: bool
     closed_by_channel: bool
     fulfilled_by_channel: bool
@@ -145,40 +146,40 @@ async def channel(session: AsyncSession, channel_id: int) -> ChannelRow:
     return convert(dict(rows.mappings().one()), ChannelRow)
 
 
-_LISTINGS = """
+def _listings(which: str) -> TextClause:
+    """Listings of the channel `:channel`, of which `which` says which and in what order."""
+    return text(f"""
+WITH RECURSIVE chosen (id, channel_id, sku_id) AS (
+  SELECT l.id, l.channel_id, l.sku_id FROM listing l WHERE l.channel_id = :channel AND {which}
+), {STOCK}
 SELECT l.id, l.channel_sku, s.code AS sku, l.safety_stock, l.safety_percent, l.quantity_max,
-  l.quantity_floor, l.closed, l.closed_by_channel, l.fulfilled_by_channel, l.quantity_wanted,
-  l.quantity_published, l.quantity_known, l.published_at, l.known_at,
+  l.quantity_floor, l.preorder_units, l.closed, l.closed_by_channel, l.fulfilled_by_channel,
+  l.quantity_wanted, l.quantity_published, l.quantity_known, l.published_at, l.known_at,
   l.revision_published < l.revision_wanted AS stale, l.wanted_at, l.lane, l.failure,
   greatest(s.safety_stock, coalesce(l.safety_stock, c.safety_stock)) AS rule_units,
   greatest(s.safety_percent, coalesce(l.safety_percent, c.safety_percent)) AS rule_percent,
   coalesce(l.quantity_max, c.quantity_max) AS rule_max,
-  coalesce(l.quantity_floor, c.quantity_floor) AS rule_floor,
-  stock.on_hand, stock.reserved, c.frozen
+  coalesce(l.quantity_floor, c.quantity_floor) AS rule_floor, {AHEAD} AS ahead,
+  stock.available, stock.on_hand, stock.reserved, stock.in_kit, stock.units, stock.free,
+  stock.code AS part, c.frozen
 FROM listing l JOIN channel c ON c.id = l.channel_id JOIN sku s ON s.id = l.sku_id
-CROSS JOIN LATERAL (
-  SELECT coalesce(sum(v.on_hand), 0)::int AS on_hand, coalesce(sum(v.reserved), 0)::int AS reserved
-  FROM stock_level v WHERE v.sku_id = l.sku_id AND v.location_id = ANY(
-    coalesce(c.location_ids, ARRAY(SELECT id FROM location WHERE sellable)))
-) stock
-WHERE l.channel_id = :channel
-"""
+JOIN stock ON stock.listing_id = l.id ORDER BY l.id
+""")  # noqa: S608 -- constants
 
 
 async def listings(
     session: AsyncSession, channel_id: int, *, after_id: int, limit: int, stale_only: bool = False
 ) -> list[ListingShown]:
     """A channel's listings by id, or only those that show an old number."""
-    stale = " AND l.revision_published < l.revision_wanted" if stale_only else ""
-    query = text(_LISTINGS + stale + " AND l.id > :after ORDER BY l.id LIMIT :most")
+    stale = "l.revision_published < l.revision_wanted AND " if stale_only else ""
+    query = _listings(stale + "l.id > :after ORDER BY l.id LIMIT :most")
     rows = await session.execute(query, {"channel": channel_id, "after": after_id, "most": limit})
     return [_listing(row) for row in rows.mappings()]
 
 
 async def listing(session: AsyncSession, channel_id: int, listing_id: int) -> ListingShown:
     """One listing of a channel. Raises `UnknownListing`."""
-    query = text(_LISTINGS + " AND l.id = :id")
-    rows = await session.execute(query, {"channel": channel_id, "id": listing_id})
+    rows = await session.execute(_listings("l.id = :id"), {"channel": channel_id, "id": listing_id})
     row = rows.mappings().one_or_none()
     if row is None:
         raise UnknownListing(f"no listing {listing_id}")
@@ -189,39 +190,11 @@ def _listing(row: RowMapping) -> ListingShown:
     return convert(dict(row) | {"why": explained(row)[1]}, ListingShown)
 
 
-def explained(row: RowMapping) -> tuple[int, str]:
-    """The number that the rules allow now, and the sentence that says why."""
-    on_hand, reserved = row["on_hand"], row["reserved"]
-    if row["fulfilled_by_channel"]:
-        return 0, "the channel ships it from its own warehouse; its number is not ours"
-    rules = Rules(
-        safety_stock=row["rule_units"],
-        safety_percent=row["rule_percent"],
-        quantity_max=row["rule_max"],
-        quantity_floor=row["rule_floor"],
-        closed=row["closed"] or row["closed_by_channel"],
-    )
-    quantity = wanted_quantity(on_hand - reserved, rules)
-    if rules.closed:
-        who = "the channel" if row["closed_by_channel"] else "hand"
-        return 0, f"0, as the listing is closed by {who}"
-    held = held_back(on_hand - reserved, units=rules.safety_stock, percent=rules.safety_percent)
-    left = on_hand - reserved - held
-    sum_ = f"{on_hand} on hand − {reserved} reserved − {held} safety stock"
-    if left < 0:
-        return 0, f"0, as {sum_} = {left}"
-    if left and left <= rules.quantity_floor:
-        return 0, f"0, as {sum_} = {left} is not above the floor of {rules.quantity_floor}"
-    if quantity < left:
-        return quantity, f"{quantity} is the cap; {sum_} = {left}"
-    return quantity, f"{quantity} = {sum_}"
-
-
 async def availability(
     session: AsyncSession, channel_id: int, channel_sku: str, now: datetime
 ) -> Availability:
     """What a store may show for one listing. Raises `UnknownListing`."""
-    query = text(_LISTINGS + " AND l.channel_sku = :sku")
+    query = _listings("l.channel_sku = :sku")
     rows = await session.execute(query, {"channel": channel_id, "sku": channel_sku})
     row = rows.mappings().one_or_none()
     if row is None:

@@ -15,13 +15,13 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from inventory.db import Database
 from inventory.models import Seal, Switch
-from inventory.partitions import WITHIN, Month, State, after, first_moment, months, named
+from inventory.partitions import PLAN_ANEW, WITHIN, Month, State, after, first_moment, months, named
 
 SEAL_AFTER = timedelta(hours=1)
 CHUNK = 20_000
@@ -35,6 +35,15 @@ ROW = (
     " on_hand_delta, reserved_delta, line, kind, reason))"
 )
 ORDER = "sku_id, location_id, revision"
+_READ = """
+SELECT sha256(:digest || string_agg(packed, ''::bytea ORDER BY {order})), count(*),
+  max(ARRAY[sku_id::bigint, location_id::bigint, revision])
+FROM (
+  SELECT {order}, {row} AS packed FROM {table}
+  WHERE ({order}) > (:sku_id, :location_id, :revision) AND {within}
+  ORDER BY {order} LIMIT {chunk}
+) AS chunk
+"""
 
 Say = Callable[[str], None]
 
@@ -61,17 +70,13 @@ async def read_on(
 
     Memory is bounded: PostgreSQL hashes a chunk at a time and sends 32 bytes.
     """
-    query = text(
-        f"SELECT sha256(:digest || string_agg(row, ''::bytea ORDER BY {ORDER})), count(*),"  # noqa: S608 -- the name of a partition
-        f" max(ARRAY[sku_id::bigint, location_id::bigint, revision]) FROM (SELECT {ORDER}, {ROW}"
-        f" AS row FROM {table} WHERE ({ORDER}) > (:sku_id, :location_id, :revision) AND {WITHIN}"
-        f" ORDER BY {ORDER} LIMIT :chunk) AS chunk"
-    )
+    query = text(_READ.format(table=table, row=ROW, within=WITHIN, order=ORDER, chunk=CHUNK))
     within = {"since": first_moment(reading.month), "until": first_moment(after(reading.month))}
+    await connection.execute(PLAN_ANEW)
     started = time.monotonic()
     while seconds is None or time.monotonic() - started < seconds:
         place = dict(zip(("sku_id", "location_id", "revision"), reading.after, strict=True))
-        values = {"digest": reading.digest, "chunk": CHUNK, **within, **place}
+        values = {"digest": reading.digest, **within, **place}
         digest, rows, last = (await connection.execute(query, values)).one()
         if rows:
             reading = Reading(reading.month, tuple(last), reading.movements + rows, digest)
@@ -94,6 +99,8 @@ async def seal_ended(
             text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": SEALING_LOCK}
         ):
             return sealed
+        # A clock that is ahead must not close the months to come.
+        now = min(now, (await connection.execute(select(func.now()))).scalar_one())
         started = time.monotonic()
         while (month := await _due(connection, now)) is not None:
             left = None if seconds is None else seconds - (time.monotonic() - started)
@@ -114,8 +121,9 @@ async def _due(connection: AsyncConnection, now: datetime) -> Month | None:
     if first_moment(after(month)) + SEAL_AFTER > now:
         return None
     found = [each for each in known if each.month == month]
-    empty = Month(month=month, state=State.ENDED, table=None, bytes=0)
-    return found[0] if found else empty
+    if not found:
+        return Month(month=month, state=State.ENDED, table=None, bytes=0)
+    return None if found[0].state is State.MISSING else found[0]
 
 
 async def _seal(

@@ -158,7 +158,10 @@ async def create_key(
 
 
 async def revoke_keys(session: AsyncSession, *, name: str, now: datetime) -> int:
-    """Revoke every key of this name; how many there were. Raises `NotFound` for none."""
+    """Revoke every key of this name; how many there were. Raises `NotFound` for none.
+
+    An API process may remember a key for 5 seconds, so it works that much longer at most.
+    """
     keys = list(
         await session.scalars(
             select(ApiKey).where(ApiKey.name == name, ApiKey.revoked_at.is_(None))
@@ -171,19 +174,24 @@ async def revoke_keys(session: AsyncSession, *, name: str, now: datetime) -> int
     return len(keys)
 
 
-async def caller_of(session: AsyncSession, authorization: str | None) -> Caller:
-    """The caller that an `Authorization` header names. Raises `Unauthenticated`."""
+def hash_in(authorization: str | None) -> bytes:
+    """The hash of the key in an `Authorization` header. Raises `Unauthenticated` without a key."""
     scheme, _, key = (authorization or "").partition(" ")
     key = key.strip()
     if scheme.lower() != "bearer" or not key.startswith(KEY_PREFIX):
         raise Unauthenticated("send the header: Authorization: Bearer hk_…")
     if len(key) > KEY_CHARACTERS_MAX or not key.isascii():
         raise Unauthenticated("this key is not known")
+    return hash_of(key)
+
+
+async def caller_of(session: AsyncSession, key_hash: bytes) -> Caller:
+    """The caller whose key has this hash. Raises `Unauthenticated`."""
     found = (
         await session.execute(
             select(ApiKey.name, ApiKey.scopes, Channel.code)
             .outerjoin(Channel, Channel.id == ApiKey.channel_id)
-            .where(ApiKey.key_hash == hash_of(key), ApiKey.revoked_at.is_(None))
+            .where(ApiKey.key_hash == key_hash, ApiKey.revoked_at.is_(None))
         )
     ).one_or_none()
     if found is None:

@@ -24,7 +24,24 @@ class Told(Struct, frozen=True, gc=False):
 
 def look_at(fact: f.Fact) -> Told:
     """The fact with what is wrong with it, and the hash of its content."""
-    return Told(fact, PROBLEM[type(fact)](fact), f.content_hash(fact))
+    problem = PROBLEM[type(fact)](fact) or _undated(fact)
+    if problem is not None:
+        return Told(fact, problem, 0)
+    try:
+        return Told(fact, None, f.content_hash(fact))
+    except UnicodeEncodeError:
+        return Told(fact, "a text has half a character in it", 0)
+
+
+def _undated(fact: f.Fact) -> str | None:
+    """What has no time zone cannot be compared with what has one."""
+    if isinstance(fact, f.OrderObserved):
+        zones = fact.order.ordered_at.tzinfo and fact.order.observed_at.tzinfo
+    elif isinstance(fact, f.ReservationAsked) and fact.expires_at is not None:
+        zones = fact.occurred_at.tzinfo and fact.expires_at.tzinfo
+    else:
+        zones = fact.occurred_at.tzinfo
+    return "a time needs its time zone" if zones is None else None
 
 
 def _wrong(*quantities: int) -> str | None:

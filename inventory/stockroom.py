@@ -43,8 +43,37 @@ def _adjust(page: Page, fact: f.StockAdjusted) -> Outcome:
 
 
 def _count(page: Page, fact: f.StockCounted) -> Outcome:
+    count, booked = _counted(page, fact)
+    first = _first_count(page, fact.recount_of, count) if fact.recount_of else None
+    if first is None and abs(count.difference) > _allowed(booked):
+        count.state = "recount"
+        _note_count(page, count)
+        return Outcome(
+            status=Status.RECORDED,
+            code=RECOUNT,
+            detail="far from the book; count once more, without looking at either number",
+        )
+    if first is not None:
+        first.state = "superseded"
+        _note_count(page, first)
+    _note_count(page, count)
+    page.book.post(
+        count.sku_id,
+        count.location_id,
+        kind="adjust",
+        on_hand=count.difference,
+        reason=f"count: {count.reason}",
+    )
+    page.book.level(count.sku_id, count.location_id).counted_at = count.counted_at
+    return RECORDED
+
+
+def _counted(page: Page, fact: f.StockCounted) -> tuple[Count, int]:
+    """The count beside what the book says of its moment. Refuses one that comes too late."""
     sku_id, location_id = page.stocked(fact.sku), page.location(fact.location)
     level = page.book.level(sku_id, location_id)
+    if fact.fact_ref in page.changes.counts:
+        raise Refusal("name_taken", f"another channel has named a count {fact.fact_ref!r}")
     if fact.occurred_at > page.now + AHEAD:
         raise Refusal("bad_input", "nothing can be counted in the future")
     if level.counted_at is not None and fact.occurred_at <= level.counted_at:
@@ -60,28 +89,7 @@ def _count(page: Page, fact: f.StockCounted) -> Outcome:
         state="applied",
         counted_at=fact.occurred_at,
     )
-    first = _first_count(page, fact.recount_of, count) if fact.recount_of else None
-    if first is None and abs(count.difference) > _allowed(booked):
-        count.state = "recount"
-        _note_count(page, count)
-        return Outcome(
-            status=Status.RECORDED,
-            code=RECOUNT,
-            detail="far from the book; count once more, without looking at either number",
-        )
-    if first is not None:
-        first.state = "superseded"
-        _note_count(page, first)
-    _note_count(page, count)
-    page.book.post(
-        sku_id,
-        location_id,
-        kind="adjust",
-        on_hand=count.difference,
-        reason=f"count: {count.reason}",
-    )
-    level.counted_at = fact.occurred_at
-    return RECORDED
+    return count, booked
 
 
 def _allowed(booked: int) -> int:
@@ -126,6 +134,8 @@ def _route(page: Page, fact: f.StockTransferred | f.TransferSent) -> tuple[int, 
 
 def _send(page: Page, fact: f.TransferSent) -> Outcome:
     sku_id, here, there = _route(page, fact)
+    if fact.fact_ref in page.changes.transfers:
+        raise Refusal("name_taken", f"another channel has named a transfer {fact.fact_ref!r}")
     transfer = Transfer(fact.fact_ref, sku_id, here, there, fact.quantity, fact.occurred_at)
     page.changes.transfers[fact.fact_ref] = transfer
     page.changes.changed_transfers[fact.fact_ref] = transfer
@@ -217,6 +227,8 @@ def _change_supply(
     supply.ended = supply.ended if ended is None else ended
     change = supply.outstanding - before
     page.changes.outstanding[supply.sku_id] = page.outstanding(supply.sku_id) + change
+    # Whoever waits for the SKU meanwhile has to see that more, or less, is expected.
+    page.anchor({supply.sku_id})
     page.changes.supplies[supply.supply_ref] = supply
     page.changes.changed_supplies[supply.supply_ref] = supply
 

@@ -110,8 +110,10 @@ def _channel_value(name: str, channel: ChannelStatus, status: Status) -> float |
     return (status.as_of - channel.watermark).total_seconds()
 
 
-async def render(session: AsyncSession, status: Status, http: HttpMetrics) -> bytes:
-    """All metrics in Prometheus' text format."""
+async def render(
+    session: AsyncSession, status: Status, http: HttpMetrics, *, waiting: int
+) -> bytes:
+    """All metrics in Prometheus' text format; `waiting` facts of this process wait for a commit."""
     families = list(_channel_families(status))
     families += [
         GaugeMetricFamily(f"hikiate_{name}", help_, value=getattr(status, name))
@@ -122,6 +124,11 @@ async def render(session: AsyncSession, status: Status, http: HttpMetrics) -> by
         GaugeMetricFamily(f"hikiate_ledger_{name}", help_, value=float(ledger[name]))
         for name, help_ in _LEDGER_GAUGES.items()
     ]
+    families.append(
+        GaugeMetricFamily(
+            "hikiate_ledger_waiting", "Facts of this process that wait for a commit", value=waiting
+        )
+    )
     scrape = CollectorRegistry()
     scrape.register(_Snapshot(families))
     return generate_latest(scrape) + generate_latest(http.registry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -44,7 +43,6 @@ REQUIRED = {
 ADDRESS = re.compile(r"\b(GET|POST|PUT|PATCH|DELETE) (/[\w/{}.-]*)")
 FILE = re.compile(r"(?:\.ci|channels|docker|docs|inventory|tests|workers)/[\w./-]*")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 PARTS = ("Context", "Decision", "Consequences", "Refused")
 DECISION_LINES_MAX = 30
 
@@ -245,26 +243,6 @@ def test_decisions_are_short_and_whole() -> None:
         assert text.count("\n") <= DECISION_LINES_MAX, record.name
         assert re.findall(r"^\*\*(\w+)\.\*\* \S", text, re.MULTILINE) == list(PARTS), record.name
         assert text.startswith(f"# {record.name[:4]}: "), record.name
-
-
-def identifiers() -> set[str]:
-    """Every name that the code of inventory and workers gives or uses."""
-    found: set[str] = set()
-    for path in [*(ROOT / "inventory").rglob("*.py"), *(ROOT / "workers").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            named = (getattr(node, field, None) for field in ("id", "attr", "arg", "name"))
-            found |= {name for name in named if isinstance(name, str)}
-    return found
-
-
-def test_the_glossary_is_what_the_code_says() -> None:
-    names = identifiers()
-    words = {word.lower() for name in names for word in WORD.findall(name)} | names
-    for row in table("README.md", "Word", "日本語", "In code", "Meaning", "Not"):
-        assert row[1], row
-        assert set(code(row[2])) <= names, row
-        refused = {word.strip() for word in row[4].split(",")} - {""}
-        assert not refused & words, row
 
 
 def anchors(path: Path) -> set[str]:

@@ -11,7 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from channels.base import AuthExpired, ChannelError, OutcomeUnknown, RetryLater
-from inventory import alerts, deliveries, listings, publishing, readings
+from inventory import alerts, deliveries, listings, publishing, readings, shortages
 from inventory.models import Channel
 from inventory.vocabulary import Kind, PushOutcome, PushStatus
 from workers.pull import AUTH_SECONDS
@@ -49,6 +49,8 @@ async def _refresh_some(runtime: Runtime) -> int:
         sku_ids = await listings.refresh(session, margins=runtime.margins, now=now)
         if sku_ids:
             await alerts.evaluate(session, sku_ids, now)
+        doubtful = await shortages.doubtful(session, sku_ids)
+    await shortages.judge(runtime.database, doubtful, now)
     # A transaction of its own: two sets of listings in one could cross somebody else's locks.
     async with runtime.database.transaction() as session:
         return len(sku_ids) + await listings.reassess(session, margins=runtime.margins, now=now)

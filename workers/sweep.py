@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import structlog
 from sqlalchemy import ColumnElement, and_, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import alerts, deliveries, health, reports
+from inventory import alerts, checks, deliveries, health, seals
 from inventory.availability import Lane
 from inventory.models import (
     Cancellation,
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 WITHOUT_PULL = (Kind.HOUSE.value, Kind.OWN_STORE.value)
 UNHANDLED_SECONDS = 2
+SEALING_SECONDS = 60
+LOCK_SECONDS = 2
+log = structlog.get_logger()
 
 
 async def work(runtime: Runtime) -> int:
@@ -103,8 +107,16 @@ async def _pulls(session: AsyncSession, now: datetime) -> list[int]:
 
 
 async def tidy(runtime: Runtime) -> int:
-    """Make the partitions of this and the next month ahead of time, forget old deliveries."""
+    """Forget old deliveries, make this and the next month's partition, seal the months that ended.
+
+    A large month is sealed in parts, and gone on with next time.
+    """
+    now = runtime.clock.now()
     async with runtime.database.transaction() as session:
+        forgotten = await deliveries.tidy(session, now)
+    async with runtime.database.transaction() as session:
+        # Sales queue behind whoever waits for the whole table; there is a month's time to try.
+        await session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
         for months in (0, 1):
             await session.execute(
                 text(
@@ -113,14 +125,20 @@ async def tidy(runtime: Runtime) -> int:
                 ),
                 {"months": months},
             )
-        return await deliveries.tidy(session, runtime.clock.now())
+    for month in await seals.seal_ended(runtime.database, now, seconds=SEALING_SECONDS):
+        log.info("month_sealed", month=month.name)
+    return forgotten
 
 
 async def check(runtime: Runtime) -> int:
-    """Recompute every balance from its movements; health tells what was found."""
-    async with runtime.database.transaction() as session:
-        found = await reports.check_ledger(session, runtime.clock.now())
-    return len(found.unbalanced)
+    """Prove the books from their checkpoints; health tells what was found. How many differences."""
+    found = await checks.check(runtime.database, runtime.clock.now())
+    if found.differences:
+        log.error("ledger_unbalanced", first=str(found.differences[0]))
+    else:
+        # Elsewhere than in the database, the hash proves the past to whoever doubts it.
+        log.info("ledger_proven", month=found.month, hash=found.hash)
+    return len(found.differences)
 
 
 async def watch(runtime: Runtime) -> int:

@@ -73,10 +73,11 @@ UNAVAILABLE = (*CONNECTION_LOST, PoolTimeout)
 
 
 class WrongPart(Struct, frozen=True, kw_only=True):
-    """One part of a request that is wrong, and where it stands."""
+    """One part of a request that is wrong, where it stands, and why it was refused if it was."""
 
     message: str
     where: str
+    code: str | UnsetType = UNSET
 
 
 class Problem(Struct, frozen=True, kw_only=True):
@@ -97,6 +98,16 @@ class Refused(InventoryError):
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
         self.code = code
+
+
+class NotTogether(InventoryError):
+    """Of what belongs together something was refused; `errors` names each part of it."""
+
+    code = "not_together"
+
+    def __init__(self, errors: tuple[WrongPart, ...]) -> None:
+        super().__init__(f"{len(errors)} of them cannot be recorded, so none was")
+        self.errors = errors
 
 
 def problems(*statuses: int) -> dict[int, ResponseSpec]:
@@ -153,7 +164,8 @@ def of_inventory(request: Request[Any, Any, Any], error: InventoryError) -> Resp
     if CODES[error.code][0] >= SERVER_ERROR:
         log.error("request_failed", code=error.code, detail=str(error))
     seconds = error.retry_seconds if isinstance(error, TooBusy) else 1
-    return answer(request, error.code, str(error), retry_seconds=seconds)
+    errors = error.errors if isinstance(error, NotTogether) else ()
+    return answer(request, error.code, str(error), errors=errors, retry_seconds=seconds)
 
 
 def of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
@@ -206,6 +218,11 @@ def of_too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[
     return answer(request, "bad_input", "the body is nested too deeply")
 
 
+def of_wrong_bytes(request: Request[Any, Any, Any], _: UnicodeDecodeError) -> Response[Problem]:
+    """A body with bytes that are no text; nothing else here is decoded."""
+    return answer(request, "bad_input", "the body is not text in UTF-8")
+
+
 def of_anything(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """What nobody foresaw: logged with the request's id, and shown without internals."""
     log.error("request_crashed", exc_info=error)
@@ -218,5 +235,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
     DBAPIError: of_database,
     **dict.fromkeys(UNAVAILABLE, of_unavailable),
     RecursionError: of_too_deep,
+    UnicodeDecodeError: of_wrong_bytes,
     Exception: of_anything,
 }

@@ -11,7 +11,7 @@ from litestar.params import JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta, Struct, to_builtins
 
-from inventory import connections, inbox_desk, reports_channels
+from inventory import inbox_desk, reports_channels, reports_warehouse
 from inventory.api.context import Services, needs
 from inventory.api.orders import own_store
 from inventory.api.paging import PathText
@@ -21,9 +21,12 @@ from inventory.events import LINES_MAX
 from inventory.facts import Outcome, ReservationAsked, ReservationReleased, SaleLine, Status
 from inventory.fields import Code, Moment, Ref, Units, moment
 from inventory.reports_channels import Availability
+from inventory.reports_warehouse import ReservationShown
 from inventory.security import Scope
 
 HOLD_DAYS_MAX = 30
+# What the names of other facts of a channel begin with.
+TAKEN = ("sale:", "cancellation:", "shipment:", "release:", "expired:")
 
 
 class HeldLine(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +41,7 @@ class NewReservation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Units to be held, all or none, until `expires_at` (at most 30 days ahead) if given."""
 
     reservation_ref: Code
-    lines: Annotated[tuple[HeldLine, ...], Meta(min_length=1, max_length=LINES_MAX)]
+    lines: Annotated[list[HeldLine], Meta(min_length=1, max_length=LINES_MAX)]
     expires_at: Moment | None = None
 
 
@@ -61,7 +64,7 @@ class ReservationController(Controller):
         guards=[needs(Scope.ORDERS_WRITE)],
         responses={
             200: ResponseSpec(ReservationAnswer, description="Asked and granted before"),
-            **problems(404, 409),
+            **problems(404, 409, 429, 503),
         },
     )
     async def ask_reservation(
@@ -69,7 +72,8 @@ class ReservationController(Controller):
     ) -> Response[ReservationAnswer]:
         """Hold units: granted in full (201) or refused (409 `insufficient_stock`), at once.
 
-        The answer to a `reservation_ref` never changes; ask again under a new one.
+        The answer to a `reservation_ref` never changes; ask again under a new one. An order that
+        names it takes the units held, all of them or in part (`keep_rest`).
         """
         shop = await own_store(services, channel)
         fact = _asked(data, shop.id, services.clock.now())
@@ -88,11 +92,27 @@ class ReservationController(Controller):
             raise ContentDiffers(f"{outcome.detail}; kept as event {event_id}")
         return _answer(services, data.reservation_ref, outcome, status_code=201)
 
+    @get(
+        "/reservations/{reservation_ref:str}",
+        guards=[needs(Scope.STOCK_READ)],
+        responses=problems(404),
+    )
+    async def get_reservation(
+        self, channel: PathText, reservation_ref: PathText, services: Services
+    ) -> ReservationShown:
+        """What is held now, SKU by SKU and location by location, and until when.
+
+        `ended`: released, expired, or all of it went to orders.
+        """
+        shop = await own_store(services, channel)
+        async with services.database.sessions() as session:
+            return await reports_warehouse.reservation(session, shop.id, reservation_ref)
+
     @post(
         "/reservations/{reservation_ref:str}/release",
         guards=[needs(Scope.ORDERS_WRITE)],
         status_code=HTTP_200_OK,
-        responses=problems(404, 409),
+        responses=problems(404, 409, 429, 503),
     )
     async def release_reservation(
         self, channel: PathText, reservation_ref: PathText, services: Services
@@ -118,17 +138,21 @@ class ReservationController(Controller):
         ],
     ) -> Availability:
         """How many units the store may show for a listing now, and why, in one sentence."""
+        shop = await services.shops.get(channel)
         async with services.database.sessions() as session:
-            shop = await connections.channel_by_code(session, channel)
             return await reports_channels.availability(
                 session, shop.id, channel_sku, services.clock.now()
             )
 
 
 def _asked(asked: NewReservation, channel_id: int, now: datetime) -> ReservationAsked:
+    if asked.reservation_ref.startswith(TAKEN):
+        raise BadInput(f"a reservation_ref does not begin with {', '.join(TAKEN)}")
     lines = tuple(
-        SaleLine(line_ref=line.line_ref, channel_sku=line.channel_sku, quantity=line.quantity)
-        for line in asked.lines
+        [
+            SaleLine(line_ref=line.line_ref, channel_sku=line.channel_sku, quantity=line.quantity)
+            for line in asked.lines
+        ]
     )
     return ReservationAsked(
         channel_id=channel_id,

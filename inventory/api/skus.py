@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import base64
+import binascii
+from datetime import datetime
+from typing import Annotated, Literal
 
+import msgspec
 from litestar import Controller, get, patch, post
-from litestar.params import Body, JSONBody
+from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_201_CREATED
 
-from inventory import catalogue, reports
+from inventory import catalogue, history, reports
 from inventory.api.context import Caller, Services, needs
-from inventory.api.paging import SMALL_ID_MAX, Cursor, Limit, Page, PathText, decoded, id_in, page
+from inventory.api.paging import SMALL_ID_MAX, Cursor, Limit, Page, PathText, encoded, id_in, page
 from inventory.api.problems import problems
 from inventory.catalogue import NewSku, SkuChange
+from inventory.errors import BadInput
 from inventory.fields import moment
-from inventory.reports import MovementKey, MovementRow, SkuStock
+from inventory.history import By, MovementRow, PastBalance, Place, Places, Wanted
+from inventory.reports import SkuStock
 from inventory.security import Scope
 
+CURSOR_CHARACTERS_MAX = 10_000
 READ = needs(Scope.STOCK_READ)
 WRITE = needs(Scope.STOCK_WRITE)
 
-
+Since = Annotated[
+    datetime | None,
+    QueryParameter(name="since", required=False, description="Only those recorded from then on."),
+]
+Until = Annotated[
+    datetime | None,
+    QueryParameter(name="until", required=False, description="Only those recorded before."),
+]
+LocationFilter = Annotated[
+    str | None,
+    QueryParameter(name="location", required=False, description="Only those at this location."),
+]
+KindFilter = Annotated[
+    Literal["receive", "adjust", "transfer", "return", "reserve", "release", "ship"] | None,
+    QueryParameter(name="kind", required=False, description="Only movements of this kind."),
+]
+At = Annotated[
+    datetime | None,
+    QueryParameter(name="at", required=False, description="The moment; now, without it."),
+]
+ByTime = Annotated[
+    By, QueryParameter(name="by", required=False, description="Which time of a movement counts.")
+]
 SkuPage = Annotated[Page[SkuStock], Body(schema_component_key="SkuPage")]
 MovementPage = Annotated[Page[MovementRow], Body(schema_component_key="MovementPage")]
 
@@ -73,14 +102,54 @@ class SkuController(Controller):
 
     @get("/{sku:str}/movements", guards=[READ], responses=problems(404))
     async def list_movements(
-        self, sku: PathText, services: Services, limit: Limit = 100, cursor: Cursor = None
+        self,
+        sku: PathText,
+        services: Services,
+        limit: Limit = 100,
+        cursor: Cursor = None,
+        location: LocationFilter = None,
+        movement_kind: KindFilter = None,
+        since: Since = None,
+        until: Until = None,
     ) -> MovementPage:
-        """The ledger's entries of one SKU, newest first; their sum is the balance."""
-        before = decoded(cursor, MovementKey, start=None)
-        if before is not None:
-            moment(before.recorded_at)
+        """The ledger's entries of one SKU, newest first, each with the balance after it.
+
+        Their sum is the balance. Months that were detached are not in it.
+        """
+        wanted = Wanted(
+            location=location,
+            kind=movement_kind,
+            since=since and moment(since),
+            until=until and moment(until),
+        )
+        places = _places(cursor)
         async with services.database.sessions() as session:
             found = await catalogue.sku_by_code(session, sku)
-            rows = await reports.movements(session, found.id, before=before, limit=limit + 1)
-        found_page = page(rows, limit, lambda row: row[0])
-        return Page(items=[row for _, row in found_page.items], next=found_page.next)
+            rows, ends = await history.movements(
+                session, found.id, limit=limit, wanted=wanted, places=places
+            )
+        return Page(items=rows, next=encoded(ends) if ends else None)
+
+    @get("/{sku:str}/balance", guards=[READ], responses=problems(404, 409))
+    async def get_balance(
+        self, sku: PathText, services: Services, at: At = None, by: ByTime = By.RECORDED_AT
+    ) -> PastBalance:
+        """Its stock at a moment, location by location: now, or `at`.
+
+        `by` says which time of a movement counts: when it was recorded, or when it happened.
+        """
+        when = services.clock.now() if at is None else moment(at)
+        async with services.database.sessions() as session:
+            found = await catalogue.sku_by_code(session, sku)
+            return await history.balance(session, sku, found.id, at=when, by=by)
+
+
+def _places(cursor: str | None) -> list[Place] | None:
+    """Where the page before ended: a place for each location, so this cursor may be long."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor[:CURSOR_CHARACTERS_MAX] + "=" * (-len(cursor) % 4)
+        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=Places)
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise BadInput("this cursor is not one of ours") from None

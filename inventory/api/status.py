@@ -69,7 +69,8 @@ class OpenController(Controller):
         """The house's figures in Prometheus' text format."""
         async with services.database.sessions() as session:
             status = await reports_channels.status(session, services.clock.now())
-            return await telemetry.render(session, status, services.http)
+            waiting = services.ledger.combiner.waiting
+            return await telemetry.render(session, status, services.http, waiting=waiting)
 
 
 async def _redis(services: Services) -> list[Finding]:

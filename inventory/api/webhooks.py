@@ -38,7 +38,7 @@ class NewEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """An address that shall receive messages. `events` such as alert.fired; none means all."""
 
     url: Url
-    events: Annotated[tuple[Text, ...], Meta(max_length=endpoints.EVENTS_MAX)] = ()
+    events: Annotated[list[Text], Meta(max_length=endpoints.EVENTS_MAX)] = []
 
 
 class EndpointRow(Struct, frozen=True, kw_only=True):

@@ -99,7 +99,7 @@ def api(
 
     settings_here()
     uvicorn.run(
-        "inventory.app:create_app",
+        "inventory.app:serve",
         factory=True,
         host=host,
         port=port,

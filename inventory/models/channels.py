@@ -120,8 +120,8 @@ class Push(Base):
 class PushRow(Base):
     """One number within a push, and the proof that it was allowed.
 
-    `stock_revision` is the ledger's revision of the SKU that the number contains. A raise carries
-    `decided_at` and the `watermark` that it waited for.
+    `stock_revision` is the ledger's revision of the SKU that the number contains; of a kit, the sum
+    over its parts. A raise carries `decided_at` and the `watermark` that it waited for.
     """
 
     __tablename__ = "push_row"

@@ -55,8 +55,11 @@ def rings() -> list[str]:
 
 
 @pytest.fixture
-async def app(settings: Settings, clock: HandClock, rings: list[str]) -> AsyncIterator[Litestar]:
-    """The app, started; its doorbell writes down what it was asked to ring for."""
+async def app(
+    settings: Settings, clock: HandClock, rings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Litestar]:
+    """The app, started; its doorbell writes down at once what it was asked to ring for."""
+    monkeypatch.setattr("inventory.api.context.BELL_PAUSE_SECONDS", 0)
     app = create_app(settings, ring=rings.append, clock=clock)
     started, stop = asyncio.Event(), asyncio.Event()
 

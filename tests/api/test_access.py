@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -17,6 +17,7 @@ from inventory.errors import BadInput, NotFound
 from inventory.models import ApiKey
 from inventory.security import Scope, create_key, revoke_keys
 from tests.api.conftest import Caller, Look, problem
+from tests.conftest import HandClock
 
 OPEN = ("/health/live", "/health/ready", "/metrics", "/schema", "/schema/openapi.json")
 
@@ -72,12 +73,18 @@ async def test_wrong_keys(stranger: httpx.AsyncClient) -> None:
         assert problem(answer) == (401, "unauthenticated"), header
 
 
-async def test_revoked_key_is_refused(admin: httpx.AsyncClient, database: Database) -> None:
+async def test_revoked_key_is_refused_within_five_seconds(
+    admin: httpx.AsyncClient, database: Database, clock: HandClock
+) -> None:
     assert (await admin.get("/skus")).status_code == 200
     async with database.transaction() as session:
         revoked = await revoke_keys(session, name="tester", now=datetime.now(UTC))
     assert revoked == 1
-    assert problem(await admin.get("/skus")) == (401, "unauthenticated")
+    clock.moment += timedelta(seconds=4.9)
+    assert (await admin.get("/skus")).status_code == 200
+    clock.moment += timedelta(seconds=0.1)
+    for _ in range(2):
+        assert problem(await admin.get("/skus")) == (401, "unauthenticated")
     async with database.transaction() as session:
         with pytest.raises(NotFound):
             await revoke_keys(session, name="tester", now=datetime.now(UTC))

@@ -12,7 +12,10 @@ from inventory.api.context import Bell, Services
 from inventory.api.paging import encoded
 from tests.api.conftest import Look, problem
 
-MALFORMED = (b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 10_000, b'{"code":1e999}')
+MALFORMED = (
+    *(b"", b"{", b"[]", b"null", b'"x"', b"\xff\xfe", b"[" * 10_000, b'{"code":1e999}'),
+    b'{"code":"\xff"}',
+)
 
 
 async def test_malformed_bodies(admin: httpx.AsyncClient, contents: Look) -> None:
@@ -80,6 +83,13 @@ ADDRESSES = [
     f"/skus?cursor={encoded(-1)}",
     f"/skus?cursor={encoded('x')}",
     f"/events?cursor={encoded(2**63)}",
+    f"/supplies?cursor={encoded(['2026-11-21', 2**63])}",
+    f"/supplies?cursor={encoded(['0000-11-21', 1])}",
+    f"/transfers?cursor={encoded([1, 1])}",
+    f"/counts?cursor={encoded('x')}",
+    "/supplies?state=lost",
+    "/transfers?state=lost",
+    "/counts?state=lost",
     f"/skus/MUG/movements?cursor={encoded(['2026-11-21T12:00:00Z', 1, 99999, 1, 'ship'])}",
     f"/skus/MUG/movements?cursor={encoded(['0001-01-01T00:00:00+14:00', 1, 0, 1, 'ship'])}",
     f"/skus/MUG/movements?cursor={encoded(['2026-11-21T12:00:00', 1, 0, 1, 'ship'])}",
@@ -151,3 +161,26 @@ async def test_rings_that_wait_become_one() -> None:
     await asyncio.sleep(0)
     await bell.quiet()
     assert rung == ["refresh", "notify", "refresh"]
+
+
+async def test_rings_come_with_a_pause_unless_the_house_closes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("inventory.api.context.BELL_PAUSE_SECONDS", 3600)
+    rung: list[str] = []
+    heard = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def ring(name: str) -> None:
+        rung.append(name)
+        loop.call_soon_threadsafe(heard.set)
+
+    bell = Bell(ring)
+    bell.ring("refresh")
+    await heard.wait()
+    for _ in range(100):
+        bell.ring("refresh")
+        await asyncio.sleep(0)
+    assert rung == ["refresh"]
+    await bell.quiet()
+    assert rung == ["refresh", "refresh"]

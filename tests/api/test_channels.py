@@ -93,7 +93,8 @@ async def test_changing_rules_keeps_the_credentials(
     assert (shown["safety_stock"], shown["has_credentials"]) == (1, True)
     async with database.sessions() as session:
         channel = (await session.scalars(select(Channel).where(Channel.code == "rmart"))).one()
-    assert channel.location_ids == [2, 1]
+    codes = {row["id"]: row["code"] for row in (await admin.get("/locations")).json()["items"]}
+    assert [codes[each] for each in channel.location_ids or ()] == ["annex", "main"]
     assert channel.credentials is not None
     assert Vault(SECRET_KEY).open(channel.credentials) == RAKUTEN["credentials"]
     assert await stale(database) == [mug["id"]]
@@ -252,6 +253,7 @@ async def test_listing_shows_its_numbers_and_why(
         "safety_percent": None,
         "quantity_max": None,
         "quantity_floor": None,
+        "preorder_units": 0,
         "closed": False,
         "closed_by_channel": False,
         "fulfilled_by_channel": False,

@@ -83,6 +83,81 @@ async def test_order_takes_the_place_of_its_reservation(
     assert await reserved(admin) == 4
 
 
+async def held(admin: httpx.AsyncClient, store: str, ref: str) -> tuple[str, dict[str, int]]:
+    """The state of a reservation, and the units of MUG that it holds where."""
+    answer = await admin.get(f"{store}/reservations/{ref}")
+    assert answer.status_code == 200
+    body = answer.json()
+    assert {each["sku"] for each in body["held"]} <= {"MUG"}
+    return body["state"], {each["location"]: each["quantity"] for each in body["held"]}
+
+
+def sold(number: int, quantity: int, **changes: Any) -> dict[str, Any]:
+    """An order that fulfils basket-1."""
+    line = {"line_ref": "1", "channel_sku": "W-MUG", "quantity": quantity}
+    told = {"event_id": f"e-{number}", "order_ref": f"o-{number}", "lines": [line]}
+    return told | {"reservation_ref": "basket-1"} | changes
+
+
+async def test_reservation_shows_what_it_holds_until_it_has_ended(
+    admin: httpx.AsyncClient, store: str
+) -> None:
+    await admin.post("/locations", json={"code": "osaka"})
+    moved = {"kind": "transfer", "ref": "t-1", "sku": "MUG", "quantity": 4}
+    moved |= {"from_location": "main", "to_location": "osaka"}
+    await admin.post("/movements", json=moved)
+    until = "2026-11-21T12:30:00Z"
+    await admin.post(f"{store}/reservations", json=hold("basket-1", 8, expires_at=until))
+
+    assert (await admin.get(f"{store}/reservations/basket-1")).json() == {
+        "reservation_ref": "basket-1",
+        "state": "held",
+        "asked_at": "2026-11-21T12:00:00Z",
+        "expires_at": until,
+        "held": [
+            {"sku": "MUG", "location": "main", "quantity": 6},
+            {"sku": "MUG", "location": "osaka", "quantity": 2},
+        ],
+    }
+    await admin.post(f"{store}/reservations", json=hold("basket-2", 8))
+    assert await held(admin, store, "basket-2") == ("refused", {})
+    await admin.post(f"{store}/reservations/basket-1/release")
+    assert await held(admin, store, "basket-1") == ("ended", {})
+    unknown = await admin.get(f"{store}/reservations/basket-3")
+    assert problem(unknown) == (404, "unknown_reservation")
+
+
+async def test_order_that_keeps_the_rest_takes_a_part_of_its_reservation(
+    admin: httpx.AsyncClient, store: str
+) -> None:
+    await admin.post(f"{store}/reservations", json=hold("basket-1", 5))
+
+    for number, quantity, left in ((1, 2, 3), (2, 1, 2)):
+        told = await admin.post(f"{store}/orders", json=sold(number, quantity, keep_rest=True))
+        assert told.status_code == 201
+        assert await held(admin, store, "basket-1") == ("held", {"main": left})
+        assert await reserved(admin) == 5
+
+    # The last one takes what it needs and gives the rest back.
+    await admin.post(f"{store}/orders", json=sold(3, 1))
+    assert await held(admin, store, "basket-1") == ("ended", {})
+    assert await reserved(admin) == 4
+    again = await admin.post(f"{store}/orders", json=sold(1, 2, keep_rest=True))
+    assert (again.status_code, again.json()["repeated"]) == (200, True)
+    other = await admin.post(f"{store}/orders", json=sold(1, 2))
+    assert problem(other) == (409, "content_differs")
+
+
+async def test_order_that_names_an_unknown_reservation_is_recorded_and_says_so(
+    admin: httpx.AsyncClient, store: str
+) -> None:
+    for status_code in (201, 200):
+        told = await admin.post(f"{store}/orders", json=sold(1, 2))
+        assert (told.status_code, told.json()["state"]) == (status_code, "handled")
+        assert told.json()["code"] == "unknown_reservation"
+    assert await reserved(admin) == 2
+
+
 async def test_same_name_with_other_content_is_kept_and_not_held(
     admin: httpx.AsyncClient, store: str
 ) -> None:
@@ -111,6 +186,8 @@ async def test_requests_about_unknown_things_change_nothing(
             (400, "bad_input"),
         ),
         (f"{store}/reservations", hold("a/b", 1), (400, "bad_input")),
+        (f"{store}/reservations", hold("sale:e-1", 1), (400, "bad_input")),
+        (f"{store}/reservations", hold("expired:basket-1", 1), (400, "bad_input")),
         (f"{store}/reservations/never/release", None, (404, "unknown_reservation")),
         ("/channels/nowhere/reservations", hold("b", 1), (404, "not_found")),
     ]

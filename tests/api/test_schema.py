@@ -56,6 +56,45 @@ async def test_problems_and_scopes_are_described(described: dict[str, Any]) -> N
     assert not [name for name in schemas if "." in name]
 
 
+def choices(part: Any) -> list[list[Any]]:
+    """Every list of shapes of which one must fit."""
+    if isinstance(part, dict):
+        found = [part[name] for name in ("oneOf", "anyOf") if name in part]
+        return found + [each for inner in part.values() for each in choices(inner)]
+    if isinstance(part, list):
+        return [each for inner in part for each in choices(inner)]
+    return []
+
+
+async def test_no_choice_has_a_shape_that_everything_fits(described: dict[str, Any]) -> None:
+    found = choices(described)
+    assert len(found) > 20
+    assert not [shapes for shapes in found if {} in shapes]
+
+
+async def test_the_door_for_orders_takes_one_or_many(described: dict[str, Any]) -> None:
+    told = described["paths"]["/v1/channels/{channel}/orders"]["post"]
+    [media] = told["requestBody"]["content"].values()
+    shapes = [shape["$ref"].rpartition("/")[2] for shape in media["schema"]["oneOf"]]
+    assert shapes == ["SaleTold", "OrdersTold"]
+    schemas = described["components"]["schemas"]
+    assert schemas["OrdersTold"]["properties"]["orders"]["maxItems"] == 1000
+    assert schemas["EventAnswer"]["required"] == ["code", "detail", "repeated", "state"]
+    moves = schemas["Moves"]["properties"]["lines"]["items"]["oneOf"]
+    kinds = [schemas[move["$ref"].rpartition("/")[2]]["properties"]["kind"] for move in moves]
+    assert [kind["const"] for kind in kinds] == [
+        "receive",
+        "adjust",
+        "count",
+        "transfer",
+        "transfer_out",
+        "transfer_in",
+        "return",
+        "supply",
+        "supply_end",
+    ]
+
+
 async def test_app_does_not_start_on_an_old_schema(
     settings: Settings, database_url: str, postgres: str
 ) -> None:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from inventory import reports
+from inventory import checks
 from inventory.api.context import Services
 from inventory.db import Database
 from inventory.models import (
@@ -186,28 +186,20 @@ async def test_parked_message_is_red_until_its_endpoint_is_gone(
 async def test_ledger_that_does_not_balance_is_found(
     stranger: httpx.AsyncClient, store: str, database: Database, clock: HandClock
 ) -> None:
-    async with database.transaction() as session:
-        check = await reports.check_ledger(session, clock.now())
-    assert check.unbalanced == ()
+    assert (await checks.check(database, clock.now())).differences == ()
     assert await findings(stranger) == []
 
     async with database.transaction() as session:
         await session.execute(text("UPDATE stock_level SET on_hand = 11"))
-        check = await reports.check_ledger(session, clock.now())
+    [wrong] = (await checks.check(database, clock.now())).differences
 
-    [wrong] = check.unbalanced
-    assert (wrong.sku, wrong.location, wrong.on_hand, wrong.on_hand_moved) == (
-        "MUG",
-        "main",
-        11,
-        10,
-    )
+    assert (wrong.what, wrong.sku, wrong.location, wrong.revision) == ("sum", "MUG", "main", 1)
     clock.moment += timedelta(seconds=30)
     assert await findings(stranger) == [("ledger_unbalanced", None, 30.0)]
 
     async with database.transaction() as session:
         await session.execute(text("UPDATE stock_level SET on_hand = 10"))
-        await reports.check_ledger(session, clock.now())
+    await checks.check(database, clock.now())
     assert await findings(stranger) == []
     clock.moment += timedelta(seconds=3601)
     found = await findings(stranger)

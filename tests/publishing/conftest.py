@@ -7,7 +7,8 @@ import pytest
 from inventory.db import Database
 from inventory.ledger import Ledger
 from inventory.listings import Margins
-from tests.conftest import HandClock
+from tests.conftest import HandClock, Save
+from tests.publishing.arcade import Arcade
 from tests.publishing.shop import Shop
 
 
@@ -15,3 +16,11 @@ from tests.publishing.shop import Shop
 def shop(database: Database, ledger: Ledger, clock: HandClock, margins: Margins) -> Shop:
     """A shop that is not open yet."""
     return Shop(database, ledger, clock, margins)
+
+
+@pytest.fixture
+def arcade(
+    database: Database, ledger: Ledger, clock: HandClock, margins: Margins, save: Save
+) -> Arcade:
+    """Shops that are still to be opened."""
+    return Arcade(database, ledger, clock, margins, save)

@@ -1,0 +1,56 @@
+"""Commands that measure, on servers of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+bench = typer.Typer(help="Measure how fast it is on this machine.")
+
+
+@bench.callback()
+def _group() -> None:
+    """Measure how fast it is on this machine."""
+
+
+@bench.command()
+def ledger(
+    *,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only what is behind the ten ratios (4 minutes).")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Also a mass expiry and 20 million movements.")
+    ] = False,
+    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+    json_out: Annotated[
+        bool, typer.Option("--json", help="Write the report to standard output.")
+    ] = False,
+) -> None:
+    """Measure the ledger beside the limit of PostgreSQL and beside ordinary ways; books checked.
+
+    Exit code 1 when the books of a measurement do not agree, or there was a deadlock.
+    """
+    from inventory.bench import run as runs
+    from inventory.bench import show
+    from inventory.bench.plan import Mode
+    from inventory.errors import WrongState
+    from inventory.processes import ProcessError
+
+    if quick and full:
+        raise typer.BadParameter("choose --quick or --full")
+    mode = Mode.QUICK if quick else Mode.FULL if full else Mode.ORDINARY
+    try:
+        found = runs.run(mode, lambda text: typer.echo(text, err=True))
+    except (ProcessError, WrongState) as error:
+        typer.echo(f"hikiate: {error}", err=True)
+        raise typer.Exit(1) from error
+    text = json.dumps(found.as_json(), indent=2)
+    if report is not None:
+        report.write_text(text + "\n")
+    typer.echo(text if json_out else "\n".join(show.lines(found)))
+    if not found.ok:
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""The bench: its streams, its books, each way it measures, its report."""
