@@ -41,9 +41,11 @@ def sqlalchemy_url(database_url: str) -> str:
 
 async def _plan_once(connection: Connection) -> None:
     # A batch's plan is always the same: by index, row by row. Planning anew for every number of
-    # rows costs more than the work, and goes wrong where a young table looks small.
+    # rows costs more than the work, and a plan made while a table is small would read all of it
+    # when it has grown.
     await connection.execute(
-        "SET plan_cache_mode = force_generic_plan; SET random_page_cost = 1.1; SET jit = off"
+        "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off;"
+        " SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
     )
 
 
