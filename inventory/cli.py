@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 
 from inventory import VERSION
-from inventory.commands import bench, desk, house, ledger
+from inventory.commands import bench, desk, house, ledger, soak
 from inventory.commands import demo as demo_command
 from inventory.commands.keys import keys
 from inventory.errors import InventoryError
@@ -44,6 +44,7 @@ app.command()(house.api)
 app.command()(house.worker)
 app.command()(house.beat)
 app.add_typer(keys, name="key")
+app.command()(soak.soak)
 app.add_typer(ledger.ledger, name="ledger", no_args_is_help=True)
 app.add_typer(bench.bench, name="bench", no_args_is_help=True)
 app.add_typer(desk.oversells, name="oversell", no_args_is_help=True)

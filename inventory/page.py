@@ -279,6 +279,8 @@ class Page:
         Who waits for a SKU's balances looks again when one of them was written meanwhile, and
         two who both make its first one collide.
         """
+        if not sku_ids:
+            return
         places = {
             sku_id: location_id
             for (sku_id, location_id), level in self.book.levels.items()

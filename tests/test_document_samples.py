@@ -128,6 +128,7 @@ async def make_key(arguments: list[str], database: Database) -> None:
             "GET /channels/store/availability?channel_sku=S-MUG-BLUE",
         ),
         ("docs/kits-and-locations.md", "GET /skus/TEA-SET/parts"),
+        ("docs/warehouse.md", "POST /movements/batch"),
     ],
 )
 async def test_shell_samples_work_and_answer_what_is_shown(

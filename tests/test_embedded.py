@@ -146,8 +146,10 @@ async def test_a_port_taken_in_the_last_moment_is_no_failure(
     supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = start_valkey(tmp_path, supervisor)
-    ports = iter([cache.port, cache.port, free_port()])
-    monkeypatch.setattr("inventory.embedded.server.free_port", lambda: next(ports))
+    taken = iter([cache.port, cache.port])
+    monkeypatch.setattr(
+        "inventory.embedded.server.free_port", lambda: next(taken, None) or free_port()
+    )
 
     server = start_postgres(tmp_path, supervisor)
 

@@ -131,6 +131,8 @@ class Parts:
 
 Services = NamedDependency[Parts]
 Caller = NamedDependency[security.Caller]
+# Where a door is to be quick: what a handler needs is found without the framework's injection.
+Asked = Request[security.Caller, Any, State]
 
 
 def parts_of(state: State) -> Parts:

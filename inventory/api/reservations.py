@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated
 
+import msgspec
 from litestar import Controller, Response, get, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
@@ -12,7 +13,8 @@ from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta, Struct, to_builtins
 
 from inventory import inbox_desk, reports_channels, reports_warehouse
-from inventory.api.context import Services, needs
+from inventory.api.bodies import Read
+from inventory.api.context import Asked, Services, needs, parts_of
 from inventory.api.orders import own_store
 from inventory.api.paging import PathText
 from inventory.api.problems import Refused, problems
@@ -45,6 +47,12 @@ class NewReservation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     expires_at: Moment | None = None
 
 
+class ReservationBody(Read):
+    """One reservation."""
+
+    one = msgspec.json.Decoder(NewReservation, strict=False)
+
+
 class ReservationAnswer(Struct, frozen=True, kw_only=True):
     """What became of a reservation. `repeated`: it was asked before, and this is what was said."""
 
@@ -66,15 +74,18 @@ class ReservationController(Controller):
             200: ResponseSpec(ReservationAnswer, description="Asked and granted before"),
             **problems(404, 409, 429, 503),
         },
+        dto=ReservationBody,
+        return_dto=None,
     )
     async def ask_reservation(
-        self, channel: PathText, data: JSONBody[NewReservation], services: Services
+        self, channel: PathText, data: JSONBody[NewReservation], request: Asked
     ) -> Response[ReservationAnswer]:
         """Hold units: granted in full (201) or refused (409 `insufficient_stock`), at once.
 
         The answer to a `reservation_ref` never changes; ask again under a new one. An order that
         names it takes the units held, all of them or in part (`keep_rest`).
         """
+        services = parts_of(request.app.state)
         shop = await own_store(services, channel)
         fact = _asked(data, shop.id, services.clock.now())
         [outcome] = await services.ledger.apply([fact])

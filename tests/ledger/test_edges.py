@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from inventory.db import Database
-from inventory.facts import Fact, LineUnits, OrderObserved, ReservationReleased
+from inventory.facts import (
+    AdjustReason,
+    Fact,
+    LineUnits,
+    OrderObserved,
+    ReservationReleased,
+    StockCounted,
+)
 from inventory.ledger import Ledger
 from inventory.models import Channel, Listing, Location
 from tests.conftest import Save
@@ -106,3 +114,32 @@ async def test_units_go_in_the_order_of_the_pool_and_come_back_from_its_end(
         await ledger.apply(some)
     # Four from the annex and three from main; two go back to main; two leave the annex.
     assert await levels(database) == {(mug, "main"): (8, 1), (mug, "annex"): (2, 2)}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_count_contains_its_own_moment_and_not_the_next(
+    database: Database, ledger: Ledger, mug: str, at_once: bool
+) -> None:
+    """Nine units: the one that came in that moment was counted, the two that came later were not.
+
+    What came before it and is told last was counted, too.
+    """
+    counted = StockCounted(
+        channel_id=0,
+        fact_ref="c-1",
+        occurred_at=NOON,
+        sku=mug,
+        on_hand=9,
+        reason=AdjustReason.COUNT,
+    )
+    moments = {"in-2": (1, 0), "in-3": (2, 1)}
+    facts = [
+        msgspec.structs.replace(received(ref, units), occurred_at=NOON + timedelta(seconds=second))
+        for ref, (units, second) in moments.items()
+    ]
+    late = msgspec.structs.replace(received("in-4", 4), occurred_at=NOON - timedelta(seconds=1))
+    told: list[Fact] = [*facts, counted, late]
+    for some in [told] if at_once else [[fact] for fact in told]:
+        outcomes = await ledger.apply(some)
+        assert [outcome.code for outcome in outcomes] == [""] * len(some)
+    assert await levels(database) == {(mug, "main"): (11, 0)}
