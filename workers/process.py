@@ -22,7 +22,7 @@ EXPIRE_BATCH = 50
 EXPIRE_READ = 500
 # Sales come first: nine times as long as a commit took, nothing is given back.
 PAUSE_TIMES = 9
-PAUSE_SECONDS_MAX = 1.0
+PAUSE_SECONDS_MAX = 0.2
 # What is left then is rung for again within a second.
 EXPIRE_SECONDS_MAX = 60
 log = structlog.get_logger()

@@ -12,7 +12,7 @@ from litestar.params import JSONBody
 from msgspec import UNSET, Struct, UnsetType
 
 from inventory.api.bodies import OneOrMany
-from inventory.api.context import Services, Shop, needs
+from inventory.api.context import Asked, Services, Shop, needs, parts_of
 from inventory.api.paging import PathText
 from inventory.api.problems import NotTogether, WrongPart, problems
 from inventory.errors import BadInput, ContentDiffers, WrongState
@@ -174,7 +174,7 @@ class OrderController(Controller):
         },
     )
     async def tell_order(
-        self, channel: PathText, data: JSONBody[SaleTold | OrdersTold], services: Services
+        self, channel: PathText, data: JSONBody[SaleTold | OrdersTold], request: Asked
     ) -> Response[EventAnswer]:
         """An order was placed. It is recorded even where stock falls below zero: it did happen.
 
@@ -186,6 +186,7 @@ class OrderController(Controller):
         200 and where each stands. With `"together": true` all are recorded or none: one that cannot
         be is 409 `not_together`, `errors` says which and why, and nothing is parked.
         """
+        services = parts_of(request.app.state)
         if isinstance(data, OrdersTold):
             return await tell_many(services, channel, data)
         return await tell_one(services, channel, data.order_ref, data)

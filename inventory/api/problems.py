@@ -202,7 +202,9 @@ def _wrong_part(part: dict[str, Any]) -> WrongPart:
 
 def of_database(request: Request[Any, Any, Any], error: DBAPIError) -> Response[Problem]:
     """The database refused or was not there; only the second is worth a retry."""
-    if error.connection_invalidated or isinstance(error.orig, UNAVAILABLE):
+    # SQLAlchemy puts an error of its own around the driver's.
+    causes = (error.orig, getattr(error.orig, "__cause__", None))
+    if error.connection_invalidated or any(isinstance(cause, UNAVAILABLE) for cause in causes):
         return of_unavailable(request, error)
     return of_anything(request, error)
 

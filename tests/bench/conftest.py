@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,13 @@ def shop(postgres: str) -> str:
     """The server, with the template of the shop on it."""
     asyncio.run(place.open_shop(postgres, skus=SKUS))
     return postgres
+
+
+@pytest.fixture
+def starter(tmp_path: Path) -> Iterator[Supervisor]:
+    """For what a measurement starts and stops by name: the tests' own Valkey is not its to stop."""
+    with Supervisor(tmp_path / "logs") as supervisor:
+        yield supervisor
 
 
 @pytest.fixture

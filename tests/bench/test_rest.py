@@ -90,9 +90,9 @@ async def test_an_answer_without_a_length_is_not_understood() -> None:
 
 
 async def test_every_door_is_measured_on_the_real_servers(
-    stand: Stand, supervisor: Supervisor, tmp_path: Path
+    stand: Stand, starter: Supervisor, tmp_path: Path
 ) -> None:
-    async with rest.open_doors(stand, supervisor, tmp_path) as (doors, api, null):
+    async with rest.open_doors(stand, starter, tmp_path) as (doors, api, null):
         held = await doors.reserve(api)
         nothing = await doors.do_nothing(null)
         adjusted = await doors.adjust(api)
@@ -104,9 +104,9 @@ async def test_every_door_is_measured_on_the_real_servers(
 
 
 async def test_several_processes_sell_the_same_sku(
-    stand: Stand, supervisor: Supervisor, tmp_path: Path
+    stand: Stand, starter: Supervisor, tmp_path: Path
 ) -> None:
-    sample = await several.sell(stand, supervisor, tmp_path, 2)
+    sample = await several.sell(stand, starter, tmp_path, 2)
 
     assert sample.books.faults == ()
     assert sample.books.deadlocks == 0

@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -104,13 +105,17 @@ def main() -> int:
     logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
     soak = Soak(chosen.seed)
     say(f"seed {chosen.seed}")
+    folder = Path(tempfile.mkdtemp(prefix="hikiate-soak-"))
     try:
-        with tempfile.TemporaryDirectory(prefix="hikiate-soak-") as folder:
-            if chosen.kills:
-                soak.kill(Path(folder) / "kills", chosen.kills)
-            if chosen.minutes:
-                soak.draw(Path(folder) / "steps", chosen.minutes)
+        if chosen.kills:
+            soak.kill(folder / "kills", chosen.kills)
+        if chosen.minutes:
+            soak.draw(folder / "steps", chosen.minutes)
     finally:
+        if soak.differences:
+            say(f"data and logs stay in {folder}")
+        else:
+            shutil.rmtree(folder)
         text = json.dumps(soak.report(), indent=2)
         if chosen.report is not None:
             chosen.report.write_text(text + "\n", encoding="utf-8")
