@@ -22,6 +22,7 @@ from inventory.ledger_read import Known
 from inventory.ledger_write import Entry
 from inventory.page import Page, Refusal
 from inventory.soundness import Told
+from inventory.undo import Savepoint
 
 NOTHING_NEW = frozenset({Status.UNCHANGED, Status.OUTDATED})
 NOT_BOOKED = frozenset({Status.REFUSED, Status.CONFLICT})
@@ -51,12 +52,13 @@ class Batch:
         """
         if not together:
             return [self._take(fact) for fact in facts]
-        saved, known = self.page.saved(), dict(self._known)
+        saved = Savepoint(self.page, [told.fact for told in facts if told.problem is None])
+        known = dict(self._known)
         entries, causes = len(self.entries), dict(self.causes)
         outcomes = [self._take(fact) for fact in facts]
         if not any(outcome.status in NOT_BOOKED for outcome in outcomes):
             return outcomes
-        self.page.book, self.page.changes = saved
+        saved.restore()
         self._known, self.causes = known, causes
         del self.entries[entries:]
         return [self._undone(*pair) for pair in zip(facts, outcomes, strict=True)]

@@ -50,12 +50,14 @@ class Movement(Struct, frozen=True, gc=False):
 class Book:
     """All balances that a batch of facts may touch, and the movements decided so far.
 
+    `dated` has the balances that were counted, with the moment of the count before.
     `fact_id` and `occurred_at` are those of the fact that is being decided.
     """
 
     levels: dict[tuple[int, int], Level] = field(default_factory=dict)
     touched: set[tuple[int, int]] = field(default_factory=set)
     movements: list[Movement] = field(default_factory=list)
+    dated: list[tuple[Level, datetime | None]] = field(default_factory=list)
     fact_id: int = 0
     occurred_at: datetime = BEGINNING
 
@@ -66,6 +68,11 @@ class Book:
         if level is None:
             level = self.levels[key] = Level(sku_id, location_id)
         return level
+
+    def date(self, level: Level, counted_at: datetime) -> None:
+        """Note when a balance was counted."""
+        self.dated.append((level, level.counted_at))
+        level.counted_at = counted_at
 
     def touch(self, sku_id: int, location_id: int) -> None:
         """Have a balance written although no unit moves."""

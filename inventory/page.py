@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -288,7 +287,3 @@ class Page:
         }
         for sku_id in sku_ids:
             self.book.touch(sku_id, places.get(sku_id, self.sellable[0]))
-
-    def saved(self) -> tuple[Book, Changes]:
-        """A copy to go back to when facts that belong together cannot all be booked."""
-        return copy.deepcopy((self.book, self.changes))

@@ -64,7 +64,7 @@ def _count(page: Page, fact: f.StockCounted) -> Outcome:
         on_hand=count.difference,
         reason=f"count: {count.reason}",
     )
-    page.book.level(count.sku_id, count.location_id).counted_at = count.counted_at
+    page.book.date(page.book.level(count.sku_id, count.location_id), count.counted_at)
     return RECORDED
 
 

@@ -262,3 +262,25 @@ async def test_a_recipe_that_changes_meanwhile_is_the_old_one_or_the_new_one(
         last = {tuple(row[:2]): row[3] for row in (await house.books())["levels"]}
         assert (last[house.name("MUG"), "main"], last[house.name("TEE"), "main"]) == (3, 0)
     pytest.fail("there were more statements than were looked at")
+
+
+async def test_what_fails_together_is_undone_in_the_midst_of_a_batch(stages: list[Staged]) -> None:
+    """Orders, holds, supplies, transfers and counts that others of the batch have just changed."""
+    house, tell = await opened(stages)
+    mine = [
+        *(tell.ask("a", {"MUG": 1}), tell.send("x", "TEE", 1), tell.expect("new", "CAP", 4)),
+        *(tell.sale("p", {"MUG": 1}), tell.count("c", "TEE", 4, age=5), tell.ship("old")),
+    ]
+    undone = [
+        *(tell.release("a"), tell.arrive("x", 1), tell.end_supply("new"), tell.cancel("p")),
+        *(tell.count("d", "TEE", 5), tell.receive("CAP", 1, supply="new"), tell.release("hold")),
+        *(tell.sale("q", {"CAP": 1}, hold="hold"), tell.arrive("cart", 1), tell.move("NONE", 1)),
+    ]
+    calls = [
+        Asked(process=0, facts=mine),
+        Asked(process=0, facts=undone, together=True),
+        Asked(process=0, facts=[tell.sale("r", {"MUG": 1}, hold="a"), *undone[1:-1]]),
+    ]
+    await asyncio.gather(*(told(house, call) for call in calls))
+    assert {answer.code for answer in calls[1].answers or ()} == {"not_together", "unknown_sku"}
+    await check(house, calls, "any")
