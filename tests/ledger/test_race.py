@@ -274,6 +274,7 @@ async def test_what_fails_together_is_undone_in_the_midst_of_a_batch(stages: lis
     undone = [
         *(tell.release("a"), tell.arrive("x", 1), tell.end_supply("new"), tell.cancel("p")),
         *(tell.count("d", "TEE", 5), tell.receive("CAP", 1, supply="new"), tell.release("hold")),
+        tell.count("e", "TEE", 80, age=-1, of="far"),
         *(tell.sale("q", {"CAP": 1}, hold="hold"), tell.arrive("cart", 1), tell.move("NONE", 1)),
     ]
     calls = [
