@@ -94,12 +94,14 @@ def create_app(
 ) -> Litestar:
     """The application. Settings come from the environment unless given; wrong ones raise at once.
 
+    With those of the environment, it is what this process is for: logs and collector are set.
     `ring` sends work to the workers by name, after the commit that made it. Raises `SettingWrong`;
     starting it raises `WrongState` when the database's schema is not the newest.
     """
     if settings is None:
         settings = config.load()
         logs.setup(settings)
+        collector.calm()
     http = HttpMetrics()
     return Application(
         route_handlers=[_v1(), status.OpenController],
