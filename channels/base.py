@@ -13,10 +13,12 @@ from inventory.vocabulary import (
     CancelRequest,
     CancelState,
     Kind,
+    ListingSeen,
     OrderSeen,
     PushOutcome,
     QuantityPush,
     Reading,
+    Standing,
 )
 
 if TYPE_CHECKING:
@@ -27,31 +29,49 @@ class Write(StrEnum):
     """How a channel lets a number be written.
 
     `absolute` overwrites (and may give back units just sold, L7); `relative` adds a change, which
-    is safe at any time.
+    is safe at any time; `compare_and_set` overwrites only what we believe is there.
     """
 
     ABSOLUTE = "absolute"
     RELATIVE = "relative"
+    COMPARE_AND_SET = "compare_and_set"
+
+
+class Cancels(StrEnum):
+    """What of an order a shop may give up by API; `none` makes it a task for a person."""
+
+    NONE = "none"
+    WHOLE = "whole"
+    PARTS = "parts"
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):
     """What publishing and the desk decide by; they never look at the channel's name.
 
+    `write` is how `push_quantities` writes, `writes` are all ways that the channel knows.
     `pull_seconds` is the pause between order pulls while the night is busy, `pull_seconds_quiet`
     otherwise. `pull_endpoint` names the budget a pull spends, so that the pause can be stretched
     as the bucket runs dry. `repeatable` says that a relative write sent again with the same key
-    has one effect. `closes_on_out_of_stock`: a cancel for out of stock leaves the listing closed.
+    has one effect. `notices`: the channel also tells of orders by itself; polling goes on as the
+    safety net. `takes_back`: `take_back` works. `bulk_max`: the most numbers of one `push_bulk`
+    job, 0 where the channel has no such door. `discovers`: `discover` lists what is on sale.
+    `closes_on_out_of_stock`: a cancel for out of stock leaves the listing closed.
     """
 
     kind: Kind
     write: Write
+    writes: frozenset[Write]
     push_batch_max: int
     read_batch_max: int
     pull_seconds: float
     pull_seconds_quiet: float
     pull_endpoint: str
+    cancels: Cancels
     repeatable: bool = False
-    can_cancel: bool = True
+    notices: bool = False
+    takes_back: bool = False
+    bulk_max: int = 0
+    discovers: bool = False
     closes_on_out_of_stock: bool = False
 
 
@@ -70,8 +90,48 @@ class Pulled(Struct, frozen=True, kw_only=True):
     problems: tuple[tuple[str, str], ...] = ()
 
 
+class History(Struct, frozen=True, kw_only=True):
+    """Some of the orders placed in the past, for the metrics only: no stock moves by them.
+
+    `cursor` continues, None at the end. `until`: every order placed before it has been read.
+    """
+
+    orders: tuple[OrderSeen, ...]
+    cursor: dict[str, Any] | None
+    until: datetime
+
+
+class Discovered(Struct, frozen=True, kw_only=True):
+    """Some of the listings that a channel has. `cursor` continues, None at the end.
+
+    `total` is how many there are in all, None where the channel does not tell.
+    """
+
+    listings: tuple[ListingSeen, ...]
+    cursor: dict[str, Any] | None
+    total: int | None = None
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """What a channel told us by itself. `name` makes a second delivery of it a no-op.
+
+    `order` is the order as told; where a notice only names one, `order_ref` has it and the order
+    is read. Both empty: nothing of interest (another topic), acknowledged and forgotten.
+    """
+
+    name: str
+    order_ref: str = ""
+    order: OrderSeen | None = None
+
+
 class Adapter(Protocol):
-    """One connected shop. Every method may raise any `ChannelError`."""
+    """One connected shop. Every method may raise any `ChannelError`.
+
+    Adapters derive from this class; what a channel cannot do at all stays as it is here and
+    raises `Rejected`, and its capabilities say so beforehand.
+    """
+
+    # ruff: noqa: ARG002 -- what is left as it is here uses none of what it is told
 
     @property
     def capabilities(self) -> Capabilities:
@@ -114,6 +174,44 @@ class Adapter(Protocol):
         """Read back where a submitted cancellation stands."""
         ...
 
+    async def standing(self) -> Standing:
+        """Try the credentials: whose shop they open, and what ends when. Writes nothing."""
+        raise Rejected("this channel cannot be asked about itself")
+
+    async def discover(self, cursor: dict[str, Any]) -> Discovered:
+        """The next listings of the shop ({} from the first)."""
+        raise Rejected("this channel cannot list what it has on sale")
+
+    async def read_history(self, cursor: dict[str, Any], *, since: datetime) -> History:
+        """The next orders of any state placed since (at most 89 days ago), oldest first."""
+        raise Rejected("this channel cannot show past orders")
+
+    async def take_back(self, push: QuantityPush) -> PushOutcome:
+        """Take `-change` units from a listing, refused where the channel has fewer left.
+
+        Safe at any time, as it never gives back what the channel has just sold.
+        Raises `OutcomeUnknown`; a repeat would take twice, so it is read back instead (L8).
+        """
+        raise Rejected("this channel cannot take units back")
+
+    async def push_bulk(self, pushes: Sequence[QuantityPush]) -> str:
+        """Hand in up to `bulk_max` numbers as one slow job; the channel's reference for it.
+
+        For a first publish or a whole resync only: never for a zero or a SKU that is selling.
+        """
+        raise Rejected("this channel takes no bulk jobs")
+
+    async def bulk_state(self, reference: str) -> list[PushOutcome] | None:
+        """What became of a bulk job's numbers, None while it is worked on."""
+        raise Rejected("this channel takes no bulk jobs")
+
+    async def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Verify and read a notice that came in over HTTP. Does no I/O of its own.
+
+        Raises `NoticeForged` where its proof is wrong, `Rejected` where it cannot be read.
+        """
+        raise Rejected("this channel sends no notices")
+
     async def aclose(self) -> None:
         """Close connections."""
         ...
@@ -151,6 +249,12 @@ class Rejected(ChannelError):
     """The channel refused the request as wrong; sending it again will not help. Ask a person."""
 
     code = "rejected"
+
+
+class NoticeForged(ChannelError):
+    """A notice whose proof (signature, key) is wrong or missing; answered 401 and not stored."""
+
+    code = "notice_forged"
 
 
 class AuthExpired(ChannelError):

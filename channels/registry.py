@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from channels.amazon import adapter as amazon
 from channels.base import Adapter, Rejected
+from channels.keep import Means
 from channels.rakuten import adapter as rakuten
 from channels.shopify import adapter as shopify
 from channels.yahoo import adapter as yahoo
@@ -51,7 +52,7 @@ def build(
     base_url: str,
     settings: dict[str, Any],
     credentials: dict[str, Any],
-    redis: Any,
+    means: Means,
 ) -> Adapter:
     """The adapter of one connected shop. Raises `Rejected`, naming what is wrong."""
     recipe = _recipe(kind)
@@ -60,7 +61,7 @@ def build(
         base_url=base_url,
         settings=_told(settings, recipe.settings, "settings"),
         credentials=_told(credentials, recipe.credentials, "credentials"),
-        redis=redis,
+        means=means,
     )
 
 

@@ -116,12 +116,16 @@ class Reading(Struct, frozen=True, kw_only=True):
 
 
 class CancelRequest(Struct, frozen=True, kw_only=True):
-    """A whole order to be given up. `line_refs` are all of its lines; `note` is for staff only."""
+    """An order to be given up. `line_refs` are all of its lines; `note` is for staff only.
+
+    `units` names (line_ref, units) where only a part is given up; empty means the whole order.
+    """
 
     order_ref: str
     line_refs: tuple[str, ...]
     reason: Reason
     note: str = ""
+    units: tuple[tuple[str, int], ...] = ()
 
 
 class CancelState(Struct, frozen=True, kw_only=True):
@@ -132,3 +136,50 @@ class CancelState(Struct, frozen=True, kw_only=True):
 
     confirmed: bool = False
     refused: str | None = None
+
+
+class Danger(Struct, frozen=True, kw_only=True):
+    """A setting at the channel that lets it sell what is not there; a person changes it there.
+
+    `code` is ours and stable (`unlimited_stock`, `back_order`, `overdraft`), `detail` one sentence.
+    `channel_sku` is "" where it holds for the whole shop.
+    """
+
+    code: str
+    detail: str
+    channel_sku: str = ""
+
+
+class Expiry(Struct, frozen=True, kw_only=True):
+    """A key, secret or consent that ends, and when; `name` is the marketplace's word for it."""
+
+    name: str
+    ends_at: datetime
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """What a channel says of its own connection: the shop that the credentials open, and its ends.
+
+    `account` is the marketplace's name or number of the shop, "" where it tells none. `dangers`
+    are those of the shop as a whole; those of single listings come with `ListingSeen`.
+    """
+
+    account: str = ""
+    expiries: tuple[Expiry, ...] = ()
+    dangers: tuple[Danger, ...] = ()
+
+
+class ListingSeen(Struct, frozen=True, kw_only=True):
+    """A listing as the channel has it, for matching with our SKUs by `codes`, best first.
+
+    `codes` are what the shop itself wrote there to know the thing by (merchant SKU, item number);
+    `title` is for people. `quantity` is None where the listing is not tracked or not readable.
+    """
+
+    channel_sku: str
+    codes: tuple[str, ...] = ()
+    title: str = ""
+    quantity: int | None = None
+    closed: bool = False
+    fulfilled_by_channel: bool = False
+    dangers: tuple[Danger, ...] = ()

@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from channels import registry
 from channels.base import AuthExpired, Write
+from channels.keep import Means
 from inventory import leases
 from inventory.clock import Clock
 from inventory.db import Database
@@ -24,6 +25,7 @@ from inventory.ledger import Ledger
 from inventory.listings import Margins
 from inventory.models import Channel
 from inventory.security import SecretUnreadable, Vault
+from workers.keep import DatabaseKeep
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -99,7 +101,10 @@ class Runtime:
             base_url=channel.base_url,
             settings=channel.settings,
             credentials=credentials,
-            redis=self.redis,
+            means=Means(
+                redis=self.redis,
+                keep=DatabaseKeep(self.database, self.vault, self.clock, channel_id=channel.id),
+            ),
         )
         if channel.pulled_at is None:
             await adapter.budgets.fill()

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from channels.amazon import mapping
-from channels.amazon.cancel import Cancels
+from channels.amazon.cancel import CancelFeeds
 from channels.amazon.client import AmazonClient
 from channels.amazon.pull import OrderPull
 from channels.amazon.settings import BUDGETS, SEARCH_ORDERS, AmazonCredentials, AmazonSettings
 from channels.amazon.stock import Stock
-from channels.base import Adapter, BadAnswer, Capabilities, Pulled, Rejected, Write
+from channels.base import Adapter, BadAnswer, Cancels, Capabilities, Pulled, Rejected, Write
 from channels.http import ChannelHttp
+from channels.keep import Means
 from channels.limits import Budgets
 from inventory.vocabulary import (
     CancelRequest,
@@ -30,6 +31,8 @@ __all__ = ["BUDGETS", "AmazonAdapter", "AmazonCredentials", "AmazonSettings", "b
 CAPABILITIES = Capabilities(
     kind=Kind.AMAZON,
     write=Write.ABSOLUTE,
+    writes=frozenset({Write.ABSOLUTE}),
+    cancels=Cancels.WHOLE,
     push_batch_max=20,
     read_batch_max=20,
     pull_seconds=4.0,
@@ -38,7 +41,7 @@ CAPABILITIES = Capabilities(
 )
 
 
-class AmazonAdapter:
+class AmazonAdapter(Adapter):
     """See `channels.base.Adapter`; made by `build`."""
 
     def __init__(self, *, client: AmazonClient, settings: AmazonSettings, budgets: Budgets) -> None:
@@ -46,7 +49,7 @@ class AmazonAdapter:
         self._budgets = budgets
         self._settings = settings
         self._stock = Stock(client)
-        self._cancels = Cancels(client, seller_id=settings.seller_id)
+        self._cancels = CancelFeeds(client, seller_id=settings.seller_id)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -121,10 +124,10 @@ def build(
     base_url: str,
     settings: AmazonSettings,
     credentials: AmazonCredentials,
-    redis: Any,
+    means: Means,
 ) -> Adapter:
     """An adapter for one shop; `redis` is an asyncio client of redis-py (or Valkey's)."""
-    budgets = Budgets(redis, channel_id=channel_id, budgets=BUDGETS)
+    budgets = Budgets(means.redis, channel_id=channel_id, budgets=BUDGETS)
     http = ChannelHttp(base_url=base_url, budgets=budgets)
     client = AmazonClient(http=http, settings=settings, credentials=credentials)
     return AmazonAdapter(client=client, settings=settings, budgets=budgets)

@@ -13,7 +13,7 @@ REPORTS_MAX = 200
 PENDING_SECONDS = 60.0
 
 
-class Cancels:
+class CancelFeeds:
     """The cancellations of one shop. Each feed's report is read once: they are 45 s apart."""
 
     def __init__(self, client: AmazonClient, *, seller_id: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from channels.base import (
     Adapter,
+    Cancels,
     Capabilities,
     OutcomeUnknown,
     Pulled,
@@ -16,6 +17,7 @@ from channels.base import (
     Write,
 )
 from channels.http import ChannelHttp
+from channels.keep import Means
 from channels.limits import Budgets
 from channels.rakuten import mapping
 from channels.rakuten.client import RakutenClient, RowsRefused
@@ -43,7 +45,7 @@ RESTORE_NOTHING = 2
 Row = tuple[QuantityPush, tuple[str, str, int]]
 
 
-class RakutenAdapter:
+class RakutenAdapter(Adapter):
     """See `channels.base.Adapter`."""
 
     def __init__(
@@ -65,6 +67,8 @@ class RakutenAdapter:
         return Capabilities(
             kind=Kind.RAKUTEN,
             write=Write.ABSOLUTE,
+            writes=frozenset({Write.ABSOLUTE}),
+            cancels=Cancels.WHOLE,
             push_batch_max=PUSH_ROWS_MAX,
             read_batch_max=READ_ROWS_MAX,
             pull_seconds=0.2,
@@ -196,11 +200,11 @@ def build(
     base_url: str,
     settings: RakutenSettings,
     credentials: RakutenCredentials,
-    redis: Any,
+    means: Means,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Adapter:
     """The adapter of one shop. `base_url` is https://api.rms.rakuten.co.jp for a real one."""
-    budgets = Budgets(redis, channel_id=channel_id, budgets=BUDGETS)
+    budgets = Budgets(means.redis, channel_id=channel_id, budgets=BUDGETS)
     client = RakutenClient(ChannelHttp(base_url=base_url, budgets=budgets), credentials)
     return RakutenAdapter(client, settings, budgets, now=now)
 

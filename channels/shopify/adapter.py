@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from channels.base import Adapter, Capabilities, OutcomeUnknown, Pulled, Rejected, Write
+from channels.base import Adapter, Cancels, Capabilities, OutcomeUnknown, Pulled, Rejected, Write
 from channels.http import ChannelHttp
+from channels.keep import Means
 from channels.limits import Budgets
 from channels.shopify import documents, mapping, wire
 from channels.shopify.client import ShopifyClient
@@ -34,6 +35,8 @@ __all__ = ["BUDGETS", "ShopifyAdapter", "ShopifyCredentials", "ShopifySettings",
 CAPABILITIES = Capabilities(
     kind=Kind.SHOPIFY,
     write=Write.RELATIVE,
+    writes=frozenset({Write.RELATIVE}),
+    cancels=Cancels.WHOLE,
     push_batch_max=25,
     read_batch_max=40,
     pull_seconds=1.0,
@@ -45,7 +48,7 @@ NOTE_CHARACTERS_MAX = 255
 RESULT = "gid://shopify/OrderCancelJobResult/"
 
 
-class ShopifyAdapter:
+class ShopifyAdapter(Adapter):
     """See `channels.base.Adapter`; made by `build`."""
 
     def __init__(
@@ -171,10 +174,10 @@ def build(
     base_url: str,
     settings: ShopifySettings,
     credentials: ShopifyCredentials,
-    redis: Any,
+    means: Means,
 ) -> Adapter:
     """An adapter for one shop; `base_url` is https://{shop}.myshopify.com."""
-    budgets = Budgets(redis, channel_id=channel_id, budgets=budgets_for(settings))
+    budgets = Budgets(means.redis, channel_id=channel_id, budgets=budgets_for(settings))
     http = ChannelHttp(base_url=base_url, budgets=budgets)
     client = ShopifyClient(http=http, settings=settings, credentials=credentials)
     return ShopifyAdapter(client=client, settings=settings, budgets=budgets, channel_id=channel_id)

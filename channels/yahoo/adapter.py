@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from channels.base import Adapter, Capabilities, Pulled, Rejected, Write
+from channels.base import Adapter, Cancels, Capabilities, Pulled, Rejected, Write
 from channels.http import ChannelHttp
+from channels.keep import Means
 from channels.limits import Budgets
 from channels.yahoo import mapping
 from channels.yahoo.client import StockRow, YahooClient
@@ -32,7 +33,7 @@ PUSH_ROWS_MAX = 1000
 READ_ROWS_MAX = 999
 
 
-class YahooAdapter:
+class YahooAdapter(Adapter):
     """See `channels.base.Adapter`."""
 
     def __init__(
@@ -54,6 +55,8 @@ class YahooAdapter:
         return Capabilities(
             kind=Kind.YAHOO,
             write=Write.ABSOLUTE,
+            writes=frozenset({Write.ABSOLUTE}),
+            cancels=Cancels.WHOLE,
             push_batch_max=PUSH_ROWS_MAX,
             read_batch_max=READ_ROWS_MAX,
             pull_seconds=0.2,
@@ -167,14 +170,14 @@ def build(
     base_url: str,
     settings: YahooSettings,
     credentials: YahooCredentials,
-    redis: Any,
+    means: Means,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Adapter:
     """The adapter of one store. `base_url` is https://circus.shopping.yahooapis.jp for a real one.
 
     (The test host is test.circus.shopping.yahooapis.jp, for stores named snbx-….)
     """
-    budgets = Budgets(redis, channel_id=channel_id, budgets=BUDGETS)
+    budgets = Budgets(means.redis, channel_id=channel_id, budgets=BUDGETS)
     client = YahooClient(
         ChannelHttp(base_url=base_url, budgets=budgets),
         ChannelHttp(base_url=settings.auth_base_url, budgets=budgets),

@@ -1,7 +1,7 @@
 """The tables, one file per subject. Joined by id in queries; there are no relationships."""
 
 from inventory.models.base import Base
-from inventory.models.channels import Channel, Listing, Push, PushRow, StockReading
+from inventory.models.channels import Channel, ChannelSecret, Listing, Push, PushRow, StockReading
 from inventory.models.desk import Cancellation, Oversell, OversellStep, PenaltyEntry
 from inventory.models.house import ApiKey, Audit, Lease, Switch
 from inventory.models.notices import Alert, AlertRule, Delivery, WebhookEndpoint
@@ -34,6 +34,7 @@ __all__ = [
     "Cancellation",
     "Carried",
     "Channel",
+    "ChannelSecret",
     "Checkpoint",
     "Delivery",
     "Fact",

@@ -51,6 +51,16 @@ class Channel(Base):
     )
 
 
+class ChannelSecret(Base):
+    """What a channel's adapter must remember and nobody may read: tokens changed at each use."""
+
+    __tablename__ = "channel_secret"
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes]
+    changed_at: Mapped[datetime]
+
+
 class Listing(Base):
     """One SKU offered on one channel: what it should show, what it shows, and what is on the way.
 

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from channels.amazon.adapter import AmazonCredentials, AmazonSettings, build
 from channels.base import Adapter, Pulled
+from channels.keep import Means, MemoryKeep
 from inventory.vocabulary import CancelRequest, CancelState, OrderSeen, Reason
 from tests.channels.sandbox_process import SandboxProcess
 
@@ -82,7 +83,7 @@ async def opened(
         base_url=access["base_url"],
         settings=msgspec.convert({**access["settings"], **settings}, AmazonSettings),
         credentials=msgspec.convert(access["credentials"], AmazonCredentials),
-        redis=redis,
+        means=Means(redis=redis, keep=MemoryKeep()),
     )
     await adapter.budgets.fill()
     sandbox.list_items("amazon", {"MUG-RED": 10, "MUG-BLUE": 5})

@@ -11,6 +11,7 @@ from channels.base import (
     Adapter,
     Pulled,
 )
+from channels.keep import Means, MemoryKeep
 from channels.rakuten.adapter import RakutenCredentials, RakutenSettings, build
 from inventory.vocabulary import (
     PushOutcome,
@@ -41,7 +42,7 @@ class Shop:
             base_url=access["base_url"],
             settings=RakutenSettings(**settings),
             credentials=msgspec.convert(credentials, RakutenCredentials),
-            redis=self.redis,
+            means=Means(redis=self.redis, keep=MemoryKeep()),
         )
 
     async def pull(self) -> Pulled:

@@ -12,6 +12,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from channels.base import Adapter, Pulled
+from channels.keep import Means, MemoryKeep
 from channels.shopify.adapter import ShopifyCredentials, ShopifySettings, build
 from inventory.vocabulary import CancelRequest, CancelState, OrderSeen, Reason
 from tests.channels.sandbox_process import SandboxProcess
@@ -81,7 +82,7 @@ async def opened(
         base_url=access["base_url"],
         settings=msgspec.convert({**access["settings"], **settings}, ShopifySettings),
         credentials=msgspec.convert(access["credentials"], ShopifyCredentials),
-        redis=redis,
+        means=Means(redis=redis, keep=MemoryKeep()),
     )
     await adapter.budgets.fill()
     sandbox.list_items("shopify", {"MUG": 10, "MUG-RED": 5})

@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 
 from channels.amazon.adapter import BUDGETS, AmazonCredentials, AmazonSettings, build
 from channels.base import AuthExpired, BadAnswer, RetryLater, Throttled
+from channels.keep import Means, MemoryKeep
 from inventory.vocabulary import (
     PushOutcome,
     PushStatus,
@@ -74,7 +75,7 @@ async def test_a_wrong_secret_is_told_without_showing_it(open_seller: Opener, re
             base_url=access["base_url"],
             settings=msgspec.convert(access["settings"], AmazonSettings),
             credentials=wrong,
-            redis=redis,
+            means=Means(redis=redis, keep=MemoryKeep()),
         )
 
         with pytest.raises(AuthExpired) as refused:

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from channels.amazon.adapter import AmazonAdapter, AmazonCredentials, AmazonSettings
 from channels.amazon.adapter import build as build_amazon
 from channels.base import ChannelError
+from channels.keep import Means, MemoryKeep
 from inventory.vocabulary import CancelRequest, QuantityPush, Reason
 from tests.channels.contracts import (
     CONTRACTS,
@@ -47,7 +48,7 @@ async def amazon(
         base_url=access["base_url"],
         settings=msgspec.convert(access["settings"], AmazonSettings),
         credentials=msgspec.convert(access["credentials"], AmazonCredentials),
-        redis=redis,
+        means=Means(redis=redis, keep=MemoryKeep()),
     )
     assert isinstance(adapter, AmazonAdapter)
     await adapter.budgets.fill()

@@ -19,6 +19,7 @@ from graphql import (
 )
 from redis.asyncio import Redis
 
+from channels.keep import Means, MemoryKeep
 from channels.sandbox.shopify_cost import Estimate
 from channels.sandbox.shopify_schema import SDL
 from channels.shopify import documents
@@ -84,7 +85,7 @@ async def test_every_shopify_write_is_idempotent_and_names_change_from_quantity(
         base_url=access["base_url"],
         settings=msgspec.convert(access["settings"], ShopifySettings),
         credentials=msgspec.convert(access["credentials"], ShopifyCredentials),
-        redis=redis,
+        means=Means(redis=redis, keep=MemoryKeep()),
     )
     assert isinstance(adapter, ShopifyAdapter)
     await adapter.budgets.fill()

@@ -17,6 +17,7 @@ from channels.base import (
     RetryLater,
     Throttled,
 )
+from channels.keep import Means, MemoryKeep
 from channels.shopify import documents
 from channels.shopify.adapter import (
     ShopifyAdapter,
@@ -202,7 +203,7 @@ async def test_wrong_keys_need_a_person_and_are_not_shown(shop: Shop, redis: Red
         base_url=access["base_url"],
         settings=msgspec.convert(access["settings"], ShopifySettings),
         credentials=wrong,
-        redis=redis,
+        means=Means(redis=redis, keep=MemoryKeep()),
     )
     await adapter.budgets.fill()
 

@@ -11,6 +11,7 @@ from channels.base import (
     Adapter,
     Pulled,
 )
+from channels.keep import Means, MemoryKeep
 from channels.yahoo.adapter import YahooCredentials, YahooSettings, build
 from inventory.vocabulary import (
     PushOutcome,
@@ -40,7 +41,7 @@ class Store:
             base_url=access["base_url"],
             settings=msgspec.convert(access["settings"] | settings, YahooSettings),
             credentials=msgspec.convert(access["credentials"] | (keys or {}), YahooCredentials),
-            redis=self.redis,
+            means=Means(redis=self.redis, keep=MemoryKeep()),
         )
 
     async def pull(self) -> Pulled:

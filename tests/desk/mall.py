@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from channels.base import Capabilities, Pulled, Write
+from channels.base import Adapter, Cancels, Capabilities, Pulled, Write
 from inventory.vocabulary import (
     CancelRequest,
     CancelState,
@@ -30,7 +30,7 @@ CODES = {
 }
 
 
-class Mall:
+class Mall(Adapter):
     """Orders as the marketplace holds them. `script` has what the next cancel calls meet.
 
     An entry is an error to raise; `apply` on it says whether the cancellation took effect all the
@@ -56,6 +56,8 @@ class Mall:
         return Capabilities(
             kind=self.kind,
             write=Write.ABSOLUTE,
+            writes=frozenset({Write.ABSOLUTE}),
+            cancels=Cancels.WHOLE,
             push_batch_max=100,
             read_batch_max=100,
             pull_seconds=1,
