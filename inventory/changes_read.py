@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ORDER_COLUMNS = (
     "channel_id, order_ref, id, ordered_at, seen_at, revision, digest, hint, cancelled,"
     " cancelled_by, cancel_reason, cancelled_at, buyer_asked_to_cancel, cancellable,"
-    " fulfilled_by_channel, ship_by, shipped"
+    " fulfilled_by_channel, ship_by, shipped, past"
 )
 
 

@@ -15,23 +15,23 @@ if TYPE_CHECKING:
 _ORDER_TYPES = (
     "$1::int[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::bytea[],"
     " $7::text[], $8::bool[], $9::text[], $10::text[], $11::timestamptz[], $12::bool[],"
-    " $13::bool[], $14::bool[], $15::timestamptz[], $16::bool[]"
+    " $13::bool[], $14::bool[], $15::timestamptz[], $16::bool[], $17::bool[]"
 )
 _NEW_ORDERS = f"""
 INSERT INTO sales_order (channel_id, order_ref, ordered_at, seen_at, revision, digest, hint,
   cancelled, cancelled_by, cancel_reason, cancelled_at, buyer_asked_to_cancel, cancellable,
-  fulfilled_by_channel, ship_by, shipped, recorded_at)
-SELECT *, $17 FROM unnest({_ORDER_TYPES}) RETURNING id, channel_id, order_ref
+  fulfilled_by_channel, ship_by, shipped, past, recorded_at)
+SELECT *, $18 FROM unnest({_ORDER_TYPES}) RETURNING id, channel_id, order_ref
 """  # noqa: S608 -- constants
 _CHANGED_ORDERS = f"""
 UPDATE sales_order o SET ordered_at = n.ordered_at, seen_at = n.seen_at, revision = n.revision,
   digest = n.digest, hint = n.hint, cancelled = n.cancelled, cancelled_by = n.cancelled_by,
   cancel_reason = n.cancel_reason, cancelled_at = n.cancelled_at,
   buyer_asked_to_cancel = n.asked, cancellable = n.cancellable,
-  fulfilled_by_channel = n.by_channel, ship_by = n.ship_by, shipped = n.shipped
+  fulfilled_by_channel = n.by_channel, ship_by = n.ship_by, shipped = n.shipped, past = n.past
 FROM unnest({_ORDER_TYPES}) AS n (channel_id, order_ref, ordered_at, seen_at, revision, digest,
   hint, cancelled, cancelled_by, cancel_reason, cancelled_at, asked, cancellable, by_channel,
-  ship_by, shipped)
+  ship_by, shipped, past)
 WHERE o.channel_id = n.channel_id AND o.order_ref = n.order_ref
 """  # noqa: S608 -- constants
 _LINES = """
@@ -209,6 +209,7 @@ def _order_values(order: Order) -> tuple[Any, ...]:
         order.fulfilled_by_channel,
         order.ship_by,
         order.shipped,
+        order.past,
     )
 
 

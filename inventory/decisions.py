@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from inventory import facts as f
-from inventory import orders, stockroom
+from inventory import orders, past, stockroom
 from inventory.facts import GRANTED, RECORDED, Outcome, Status
 from inventory.page import Hold, Page, Refusal
 
@@ -143,11 +143,22 @@ def _observe(page: Page, fact: f.OrderObserved) -> Outcome:
     return RECORDED
 
 
+def _remember(page: Page, fact: f.PastOrder) -> Outcome:
+    if (fact.channel_id, fact.order.order_ref) in page.changes.orders:
+        return Outcome(status=Status.UNCHANGED)
+    order = page.order(fact.channel_id, fact.order.order_ref)
+    past.take_past(order, fact)
+    order.revision = 1
+    order.digest = f.content_hash(fact).to_bytes(8, "big", signed=True)
+    return RECORDED
+
+
 DECIDE: Mapping[type[f.Fact], Callable[[Page, Any], Outcome]] = {
     f.SaleReceived: _sale,
     f.CancellationReceived: _cancel,
     f.ShipmentSeen: _ship,
     f.OrderObserved: _observe,
+    f.PastOrder: _remember,
     f.ReservationAsked: _reserve,
     f.ReservationReleased: _release,
     **stockroom.DECIDE,

@@ -76,6 +76,14 @@ class StockCounted(Named, frozen=True, kw_only=True, gc=False, tag="count"):
     recount_of: str | None = None
 
 
+class StockOpened(StockCounted, frozen=True, kw_only=True, gc=False, tag="open"):
+    """The first count of a SKU at a location, when a running shop begins with our books.
+
+    There is no book yet that it could be far from. Refused where units lie there by the book, or
+    a count was applied: those are counted as always.
+    """
+
+
 class StockTransferred(Named, frozen=True, kw_only=True, gc=False, tag="transfer"):
     """Units move between locations at once. Refused when fewer are on hand there."""
 
@@ -200,6 +208,13 @@ class OrderObserved(Struct, frozen=True, kw_only=True, tag="observe"):
     listings: Mapping[str, tuple[int, str]]
 
 
+class PastOrder(OrderObserved, frozen=True, kw_only=True, tag="past"):
+    """An order that was over before we came, for its channel's metric: no stock moves by it, ever.
+
+    One that we hold already stays as it is.
+    """
+
+
 class ReservationAsked(Named, frozen=True, kw_only=True, gc=False, tag="reserve"):
     """An own store asks to hold units; granted in full or refused (L3)."""
 
@@ -217,6 +232,7 @@ StockFact = (
     StockReceived
     | StockAdjusted
     | StockCounted
+    | StockOpened
     | StockTransferred
     | TransferSent
     | ReturnAccepted
@@ -230,6 +246,7 @@ Fact = (
     | CancellationReceived
     | ShipmentSeen
     | OrderObserved
+    | PastOrder
     | ReservationAsked
     | ReservationReleased
 )

@@ -21,6 +21,7 @@ from inventory.combiner import Call, Combiner
 from inventory.db import CONNECTION_LOST, Database
 from inventory.errors import BadInput, LedgerUnavailable
 from inventory.facts import FACTS_MAX, Fact, Outcome, Status
+from inventory.recall import Recall, Recalled
 from inventory.soundness import look_at
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Ledger:
         self._database = database
         self._clock = clock
         self._ids: deque[int] = deque()
+        self._recall = Recall()
         self.combiner = Combiner(self._commit_calls, facts_max=BATCH_MAX)
 
     async def apply(self, facts: Sequence[Fact], *, together: bool = False) -> list[Outcome]:
@@ -127,17 +129,43 @@ class Ledger:
         facts = [told.fact for call in calls for told in call.facts if told.problem is None]
         pool = await self._database.pool()
         async with pool.acquire() as connection:
-            await self._stock_up(connection, len(facts))
+            await self._stock_up(connection, 2 * len(facts))
+            if not earlier and (recalled := self._recall.take(facts, self._clock.now())):
+                granted = await self._by_memory(connection, recalled, calls, earlier)
+                if granted is not None:
+                    return granted
             async with connection.transaction():
                 page, known = await ledger_read.read_page(connection, facts, self._clock.now())
                 landed = await _landed(connection, list(earlier))
                 if landed is not None:
                     return earlier[landed]
+                same = self._recall.compare(page)
                 batch = Batch(page, known, self._ids.popleft)
                 outcomes = [batch.take(call.facts, together=call.together) for call in calls]
                 if batch.entries:
                     earlier[batch.entries[0].id] = outcomes
                     await ledger_write.write(connection, page, batch.entries, causes=batch.causes)
+            self._recall.leave(page, same)
+        return outcomes
+
+    async def _by_memory(
+        self,
+        connection: Connection,
+        recalled: Recalled,
+        calls: Sequence[Call],
+        earlier: dict[int, list[list[Outcome]]],
+    ) -> list[list[Outcome]] | None:
+        """Decide on what is remembered and write it in one go, if all is granted and still so."""
+        batch = Batch(recalled.page, {}, self._ids.popleft)
+        outcomes = [batch.take(call.facts, together=call.together) for call in calls]
+        if not all(each.status is Status.GRANTED for answer in outcomes for each in answer):
+            return None
+        first = batch.entries[0].id
+        earlier[first] = outcomes
+        if not await ledger_write.write_if_still(connection, recalled, batch.entries):
+            del earlier[first]
+            return None
+        self._recall.leave(recalled.page, recalled.page.skus)
         return outcomes
 
     async def _stock_up(self, connection: Connection, count: int) -> None:

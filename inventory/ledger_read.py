@@ -26,11 +26,16 @@ if TYPE_CHECKING:
 Known = dict[tuple[int, str], tuple[int, Outcome]]
 WAITS_MAX = 5
 
+# Sellable locations and channels' pools as one text, for comparing.
+RULES = """(SELECT concat(
+  (SELECT array_agg(id ORDER BY id) FROM location WHERE sellable),
+  (SELECT string_agg(concat(id, location_ids), ';' ORDER BY id) FROM channel
+    WHERE location_ids IS NOT NULL)))"""
 # One statement locks the balances and reads all that a batch decides on, as one JSON document.
 # What is beside the locks is seen as of the statement's start; where a lock had to be waited for,
 # `waited` says so (the row is another version than the snapshot's), and the statement is run again
 # under the lock.
-READ = """
+READ = f"""
 WITH RECURSIVE listed AS (
   SELECT l.channel_id, l.channel_sku, l.id, l.sku_id, l.preorder_units
   FROM unnest($3::int[], $4::text[]) AS told (c, s)
@@ -67,6 +72,7 @@ SELECT json_build_object(
       coalesce((SELECT max(l.preorder_units) FROM listing l
         WHERE l.sku_id = s.id AND l.preorder_units > 0), 0),
       EXISTS (SELECT FROM oversell o WHERE o.sku_id = s.id AND o.state = 'open'),
+      s.xmin::text::bigint,
       (SELECT json_agg(json_build_array(part_id, quantity) ORDER BY part_id)
         FROM recipe r WHERE r.kit_id = s.id)))
     FROM sku s WHERE s.id = ANY(ARRAY(SELECT id FROM wanted))),
@@ -75,12 +81,13 @@ SELECT json_build_object(
   'locations', (SELECT json_agg(json_build_array(id, code, sellable) ORDER BY id) FROM location),
   'pools', (SELECT json_agg(json_build_array(id, location_ids)) FROM channel
     WHERE location_ids IS NOT NULL),
+  'rules', {RULES},
   'names', (SELECT json_agg(json_build_array(
       f.channel_id, f.fact_ref, f.content_hash, f.kind, f.outcome))
     FROM unnest($5::text::int[], $6::text::text[]) AS told (c, r)
     JOIN fact f ON f.channel_id = told.c AND f.fact_ref = told.r)
 )::text
-"""
+"""  # noqa: S608 -- constants
 
 
 class NameRead(Struct, frozen=True, array_like=True):
@@ -107,6 +114,7 @@ class Document(Struct, frozen=True):
     skus: list[SkuRead] | None
     listings: list[ListingRead] | None
     pools: list[tuple[int, tuple[int, ...]]] | None
+    rules: str
     names: list[NameRead] | None
 
 
@@ -179,6 +187,7 @@ def _page(document: Document, changes: Changes, now: datetime) -> Page:
         pools=dict(document.pools or ()),
         book=Book({row[:2]: Level(*row, stored=True) for row in document.levels or ()}),
         changes=changes,
+        rules=document.rules,
     )
 
 

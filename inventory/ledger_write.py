@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import asyncpg
 from msgspec import Struct
 
 from inventory import changes_write
 from inventory.arrays import known, literal, quoted, shortest
 from inventory.book import Level, Movement
+from inventory.ledger_read import RULES
 from inventory.page import Hold, Page
+from inventory.recall import Recalled
 
 if TYPE_CHECKING:
     from inventory.db import Connection
@@ -31,13 +35,14 @@ class Entry(Struct, frozen=True, gc=False):
 # One statement for what every batch writes: facts, movements, new holds, stale marks, balances.
 # A column whose values are all the same comes with one of them, and one that is NULL throughout
 # with none: unnest fills up with NULL, and coalesce puts the one in its place.
-WRITE = """
-WITH one AS MATERIALIZED (
+_ONE = """
+one AS MATERIALIZED (
   SELECT ($4::text::int[])[1] AS c, ($5::text::text[])[1] AS fk,
     ($10::text::bigint[])[1] AS t, ($11::text::int[])[1] AS s, ($12::text::int[])[1] AS l,
     ($13::text::int[])[1] AS d, ($14::text::int[])[1] AS e, ($15::text::smallint[])[1] AS n,
     ($16::text::text[])[1] AS mk, ($17::text::text[])[1] AS r, ($20::text::int[])[1] AS hc
-), told AS (
+"""
+_REST = """), told AS (
   INSERT INTO fact (id, recorded_at, content_hash, channel_id, kind, fact_ref, outcome)
   SELECT new.i, $1, new.h, coalesce(new.c, one.c), coalesce(new.k, one.fk), new.r, new.o::jsonb
   FROM one, unnest($2::text::bigint[], $3::text::bigint[], $4::text::int[], $5::text::text[],
@@ -66,10 +71,33 @@ WITH one AS MATERIALIZED (
 )
 UPDATE stock_level v SET on_hand = new.on_hand, reserved = new.reserved, revision = new.revision,
   counted_at = new.counted_at
-FROM unnest($23::int[], $24::int[], $25::int[], $26::int[], $27::bigint[], $28::timestamptz[])
+FROM one, unnest($23::int[], $24::int[], $25::int[], $26::int[], $27::bigint[], $28::timestamptz[])
   AS new (sku_id, location_id, on_hand, reserved, revision, counted_at)
 WHERE v.sku_id = new.sku_id AND v.location_id = new.location_id
 """
+# For a batch that was decided on what this process remembers: its own locks, in the order of all
+# locks, and a look at whether it is all still so. What another has changed meanwhile divides by
+# zero, and nothing is written.
+_STILL = """
+locked AS MATERIALIZED (
+  SELECT v.sku_id, v.location_id, v.revision, v.counted_at, v.xmin AS version
+  FROM stock_level v WHERE v.sku_id = ANY($29::int[])
+  ORDER BY v.sku_id, v.location_id FOR UPDATE
+), still AS MATERIALIZED (
+  SELECT 1 / (
+    {RULES} = $31
+    AND ARRAY(SELECT sku_id FROM locked) = $32::int[]
+    AND ARRAY(SELECT location_id FROM locked) = $33::int[]
+    AND ARRAY(SELECT revision FROM locked) = $34::bigint[]
+    AND ARRAY(SELECT counted_at FROM locked) = $35::timestamptz[]
+    AND ARRAY(SELECT xmin::text::bigint FROM sku WHERE id = ANY($29::int[]) ORDER BY id)
+      = $30::bigint[]
+    AND NOT EXISTS (SELECT FROM locked JOIN stock_level v USING (sku_id, location_id)
+      WHERE v.xmin <> locked.version)
+  )::int AS so
+), """
+WRITE = f"WITH {_ONE}{_REST}"
+WRITE_IF_STILL = f"WITH {_STILL.format(RULES=RULES)}{_ONE}  FROM still WHERE so = 1\n{_REST}"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -89,15 +117,7 @@ async def write(
     page.anchor({key[0] for key in page.book.touched if not page.book.levels[key].stored})
     await changes_write.write_changes(connection, page)
     levels = [page.book.levels[key] for key in sorted(page.book.touched)]
-    await connection.execute(
-        WRITE,
-        page.now,
-        *_fact_columns(entries),
-        *_movement_columns(page.book.movements),
-        *_hold_columns(page.changes.new_holds),
-        sorted(touched | _mentioned(page)),
-        *_level_columns([level for level in levels if level.stored]),
-    )
+    await connection.execute(WRITE, *_columns(page, entries, touched))
     new = [level for level in levels if not level.stored]
     if new:
         # A row that another process has made meanwhile was not under our lock: the plain insert
@@ -110,6 +130,41 @@ async def write(
         )
     shortages = {sku_id: page.shortage(sku_id) for sku_id in touched}
     await write_cases(connection, page, shortages, causes)
+
+
+async def write_if_still(
+    connection: Connection, recalled: Recalled, entries: Sequence[Entry]
+) -> bool:
+    """Write holds that were granted on what was remembered, in a transaction of its own.
+
+    False, and nothing written, where another has changed any of it or used a name.
+    """
+    page = recalled.page
+    touched = {sku_id for sku_id, _ in page.book.touched}
+    try:
+        await connection.execute(
+            WRITE_IF_STILL,
+            *_columns(page, entries, touched),
+            [sku.id for sku in recalled.skus],
+            [sku.version for sku in recalled.skus],
+            page.rules,
+            *(list(column) for column in zip(*recalled.levels, strict=True)),
+        )
+    except (asyncpg.DivisionByZeroError, asyncpg.UniqueViolationError):
+        return False
+    return True
+
+
+def _columns(page: Page, entries: Sequence[Entry], touched: AbstractSet[int]) -> tuple[object, ...]:
+    levels = [page.book.levels[key] for key in sorted(page.book.touched)]
+    return (
+        page.now,
+        *_fact_columns(entries),
+        *_movement_columns(page.book.movements),
+        *_hold_columns(page.changes.new_holds),
+        sorted(touched | _mentioned(page)),
+        *_level_columns([level for level in levels if level.stored]),
+    )
 
 
 def _fact_columns(entries: Sequence[Entry]) -> tuple[str, ...]:

@@ -77,7 +77,13 @@ class Order:
     fulfilled_by_channel: bool = False
     ship_by: datetime | None = None
     shipped: bool = False
+    past: bool = False
     lines: dict[str, Line] = field(default_factory=dict)
+
+    @property
+    def takes_stock(self) -> bool:
+        """Whether our stock stands for it: not where the channel ships, nor for what was over."""
+        return not (self.fulfilled_by_channel or self.past)
 
     def line(self, line_ref: str) -> Line:
         """The line, made at first mention."""
@@ -182,14 +188,14 @@ def end_order(order: Order, *, by: str | None, reason: str | None, now: datetime
 
 def promised(order: Order, line: Line) -> int:
     """Units of a line that our stock stands for: none once the order has ended."""
-    return 0 if order.cancelled or order.fulfilled_by_channel else line.open
+    return 0 if order.cancelled or not order.takes_stock else line.open
 
 
 def wanted(order: Order) -> dict[int, int]:
     """SKU → units that the order has yet to take, promised or shipped."""
     units: dict[int, int] = {}
     for line in order.lines.values():
-        shipped = 0 if order.fulfilled_by_channel else line.shipped
+        shipped = line.shipped if order.takes_stock else 0
         for sku_id, per_unit in line.recipe.items():
             parts = line.parts.get(sku_id, {}).values()
             taken = sum(part.reserved + part.shipped for part in parts)
@@ -205,13 +211,13 @@ def settle(
 
     Units are reserved in the order of `pool`, the remainder at its first location; they are
     shipped from where they were taken, in the same order, and released the other way round. An
-    order that the channel fulfils itself ships none of ours. `shipped_at` is when what was shipped
+    order that the channel fulfils itself, or one that is past, ships none of ours. `shipped_at` is when what was shipped
     left the shelf.
     """
     for number, (_, line) in enumerate(sorted(order.lines.items())):
         for sku_id, per_unit in line.recipe.items():
             taken = _Taken(book, sku_id, number, line.parts.setdefault(sku_id, {}), pool)
-            if not order.fulfilled_by_channel:
+            if order.takes_stock:
                 taken.settle_shipped(line.shipped * per_unit, shipped_at)
             taken.settle_reserved(promised(order, line) * per_unit)
         line.parts = {sku_id: parts for sku_id, parts in line.parts.items() if parts}

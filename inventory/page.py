@@ -31,7 +31,8 @@ class SkuRead(Struct, frozen=True, array_like=True):
 
     `recipe` is its parts in pairs (SKU id, units), None unless it is a kit. `ahead` is how far
     below zero it may be promised: expected supply, at most the greatest pre-order pot of a listing.
-    `outstanding` is the expected supply alone. `case`: a shortage case of it is open.
+    `outstanding` is the expected supply alone. `case`: a shortage case of it is open. `version`
+    changes with every change of the SKU itself.
     """
 
     id: int
@@ -41,6 +42,7 @@ class SkuRead(Struct, frozen=True, array_like=True):
     outstanding: int
     ahead: int
     case: bool
+    version: int
     recipe: tuple[tuple[int, int], ...] | None = None
 
 
@@ -144,7 +146,8 @@ class Page:
 
     `pools` has each channel's locations in the order in which its sales take stock.
     `moved_since` is (SKU id, location id, counted at) → units by which on hand changed after that
-    moment; for the counts of this batch.
+    moment; for the counts of this batch. `rules` is what PostgreSQL makes of sellable locations
+    and pools, for comparing.
     """
 
     now: datetime
@@ -156,6 +159,7 @@ class Page:
     pools: Mapping[int, tuple[int, ...]]
     book: Book
     changes: Changes
+    rules: str = ""
     moved_since: Mapping[tuple[int, int, datetime], int] = field(default_factory=dict)
 
     def sku(self, code: str) -> SkuRead:

@@ -56,6 +56,11 @@ def _count(page: Page, fact: f.StockCounted) -> Outcome:
     if first is not None:
         first.state = "superseded"
         _note_count(page, first)
+    _apply(page, count)
+    return RECORDED
+
+
+def _apply(page: Page, count: Count) -> None:
     _note_count(page, count)
     page.book.post(
         count.sku_id,
@@ -65,6 +70,14 @@ def _count(page: Page, fact: f.StockCounted) -> Outcome:
         reason=f"count: {count.reason}",
     )
     page.book.date(page.book.level(count.sku_id, count.location_id), count.counted_at)
+
+
+def _open(page: Page, fact: f.StockOpened) -> Outcome:
+    level = page.book.level(page.stocked(fact.sku), page.location(fact.location))
+    if level.counted_at is not None or level.on_hand > 0:
+        raise Refusal("stock_opened", "units of this SKU are in the book here: count them instead")
+    count, _ = _counted(page, fact)
+    _apply(page, count)
     return RECORDED
 
 
@@ -237,6 +250,7 @@ DECIDE: Mapping[type[f.Fact], Callable[[Page, Any], Outcome]] = {
     f.StockReceived: _receive,
     f.StockAdjusted: _adjust,
     f.StockCounted: _count,
+    f.StockOpened: _open,
     f.StockTransferred: _transfer,
     f.TransferSent: _send,
     f.TransferArrived: _arrive,

@@ -24,16 +24,26 @@ class Pages(Struct, rename="camel"):
 
 
 class SearchAnswer(Struct):
-    """What searchOrder answers."""
+    """What searchOrder and searchOrderItem answer."""
 
     refs: list[str] | None = field(default=None, name="orderNumberList")
     pages: Pages | None = field(default=None, name="PaginationResponseModel")
 
 
 class GetAnswer(Struct):
-    """What getOrder answers; each order is decoded by itself, so that one cannot spoil the rest."""
+    """What getOrder and getOrderItem answer.
+
+    Each order is decoded by itself, so that one cannot spoil the rest.
+    """
 
     orders: list[msgspec.Raw] | None = field(default=None, name="OrderModelList")
+
+
+class Head(Struct):
+    """The part of an order by which it is told apart; the rest may be unreadable."""
+
+    ref: str = field(default="", name="orderNumber")
+    progress: int = field(default=0, name="orderProgress")
 
 
 class MessagesAnswer(Struct):
@@ -49,7 +59,7 @@ class Gateway(Struct, rename="camel"):
 
 
 class RowError(Struct):
-    """An entry of `errors` (inventory functions)."""
+    """An entry of `errors` (inventory and item functions)."""
 
     code: str = ""
     metadata: dict[str, Any] | None = None
@@ -75,3 +85,45 @@ class StockAnswer(Struct):
     """What bulk-get answers."""
 
     inventories: list[StockRow]
+
+
+class Variant(Struct, rename="camel"):
+    """One SKU of an item. `back_order_flag`: orders are taken at stock 0."""
+
+    merchant_defined_sku_id: str | None = None
+    selector_values: dict[str, str] | None = None
+    back_order_flag: bool | None = None
+    hidden: bool | None = None
+
+
+class Item(Struct, rename="camel"):
+    """One item of items.search; a deleted one has nothing but its manageNumber.
+
+    `unlimited_inventory_flag`: the item has no stock setting and sells without end.
+    """
+
+    manage_number: str
+    item_number: str | None = None
+    title: str | None = None
+    hide_item: bool | None = None
+    unlimited_inventory_flag: bool | None = None
+    variants: dict[str, Variant] | None = None
+
+
+class Result(Struct):
+    """One hit of items.search."""
+
+    item: Item | None = None
+
+
+class ItemsAnswer(Struct, rename="camel"):
+    """What items.search answers when it is asked with a cursorMark."""
+
+    results: list[Result]
+    next_cursor_mark: str | None = None
+
+
+class LicenseAnswer(Struct, rename="camel"):
+    """What license.expiryDate.get answers: the last second of the key, in Japan."""
+
+    expiry_date: str

@@ -117,7 +117,11 @@ class ShopifyClient:
             await self._http.budgets.give_back(POINTS, points - int(cost.actual_query_cost))
 
     async def _login(self) -> Token:
-        form = {"grant_type": "client_credentials", **msgspec.to_builtins(self._credentials)}
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": self._credentials.client_id,
+            "client_secret": self._credentials.client_secret,
+        }
         response = await self._http.send(
             "POST", "/admin/oauth/access_token", endpoint=TOKEN, data=form
         )

@@ -15,6 +15,8 @@ LINES_PAGE = 50
 SHIPMENTS = 10
 SHIPMENT_LINES = 40
 ITEMS_PAGE = 50
+VARIANTS_PAGE = 50
+HISTORY_PAGE = 10
 MUTATION_POINTS = 10
 
 _LINE = """id sku quantity currentQuantity unfulfilledQuantity variant { id }
@@ -43,6 +45,21 @@ CHANGED = f"""query Changed($ids: [ID!]!) {{
   }}
 }}"""
 CHANGED_POINTS_EACH = 1 + LINES_IN_LIST * _LINE_POINTS
+
+# Past orders come with their lines at once; few a page, so that much is left for live calls.
+HISTORY = f"""query History($query: String!, $after: String) {{
+  orders(first: {HISTORY_PAGE}, after: $after, query: $query, sortKey: CREATED_AT) {{
+    nodes {{
+      {_ORDER}
+      lineItems(first: {LINES_IN_LIST}) {{
+        nodes {{ {_LINE} }}
+        pageInfo {{ hasNextPage endCursor }}
+      }}
+    }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}"""
+HISTORY_POINTS = HISTORY_PAGE * CHANGED_POINTS_EACH
 
 ORDER = f"""query Order($id: ID!, $after: String) {{
   order(id: $id) {{
@@ -81,6 +98,31 @@ ITEMS_POINTS = ITEMS_PAGE * 3
 
 LOCATIONS = "query Locations { locations(first: 10) { nodes { id isActive } } }"
 LOCATIONS_POINTS = 10
+
+VARIANTS = f"""query Variants($location: ID!, $after: String) {{
+  productVariants(first: {VARIANTS_PAGE}, after: $after, sortKey: ID) {{
+    nodes {{
+      sku barcode displayName inventoryPolicy
+      inventoryItem {{
+        tracked
+        inventoryLevel(locationId: $location) {{ quantities(names: ["available"]) {{ quantity }} }}
+      }}
+    }}
+    pageInfo {{ hasNextPage endCursor }}
+  }}
+}}"""
+VARIANTS_POINTS = VARIANTS_PAGE * 4
+
+# Without `limit: null` it stops at 10,000.
+VARIANTS_COUNT = "query VariantsCount { productVariantsCount(limit: null) { count precision } }"
+VARIANTS_COUNT_POINTS = 1
+
+STANDING = """query Standing {
+  shop { myshopifyDomain }
+  currentAppInstallation { accessScopes { handle } }
+  publicApiVersions { handle supported }
+}"""
+STANDING_POINTS = 4
 
 # `restock: false` stands here and not in a variable: a unit that was not there must never come
 # back as available.

@@ -135,14 +135,18 @@ class Orders:
             if payload is None:
                 continue
             try:
-                order = await self._listed(payload, observed_at)
+                order = await self.seen(payload, observed_at)
             except mapping.Unreadable as error:
                 problems[mapping.order_ref_of(payload)] = str(error)
                 continue
             if order is not None:
                 orders[order.order_ref] = order
 
-    async def _listed(self, payload: object, observed_at: datetime) -> OrderSeen | None:
+    async def seen(self, payload: object, observed_at: datetime) -> OrderSeen | None:
+        """An order that came with its first lines, read whole where it has more to tell.
+
+        Raises `mapping.Unreadable`.
+        """
         order = mapping.wire_order(payload)
         if order.line_items.page_info.has_next_page or mapping.needs_shipments(order):
             return await self._whole(mapping.order_ref_of(payload), datetime.now(UTC))

@@ -19,7 +19,9 @@ class ShopifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     one is assumed). `notify_customer` and `refund_original_payment`: what a cancellation does for
     the buyer. `order_visible_lag_seconds`: how late an order may appear in the list, and
     `overlap_seconds`: how far before the last watermark each pull begins; both UNCONFIRMED.
-    `first_pull_days`: how far back the very first pull reaches.
+    `first_pull_days`: how far back the very first pull reaches. `shop_domain`: whose notices are
+    taken, as `X-Shopify-Shop-Domain` names it; left out, it is the host of the base address where
+    that ends in .myshopify.com, and else not looked at.
     """
 
     api_version: str = "2026-10"
@@ -31,13 +33,19 @@ class ShopifySettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     order_visible_lag_seconds: float = 2.0
     overlap_seconds: float = 30.0
     first_pull_days: float = 14.0
+    shop_domain: str = ""
 
 
 class ShopifyCredentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The Dev Dashboard app's keys (client credentials grant); secret."""
+    """The Dev Dashboard app's keys (client credentials grant); secret.
+
+    Notices are signed with the client secret. For up to an hour after it was rotated they may bear
+    the old one's signature (Client secrets, rotation): put it into `previous_client_secret`.
+    """
 
     client_id: str
     client_secret: str
+    previous_client_secret: str = ""
 
     def __repr__(self) -> str:
         return "ShopifyCredentials(***)"

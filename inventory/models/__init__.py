@@ -5,6 +5,7 @@ from inventory.models.channels import Channel, ChannelSecret, Listing, Push, Pus
 from inventory.models.desk import Cancellation, Oversell, OversellStep, PenaltyEntry
 from inventory.models.house import ApiKey, Audit, Lease, Switch
 from inventory.models.notices import Alert, AlertRule, Delivery, WebhookEndpoint
+from inventory.models.onboarding import HistoryReading, SeenListing
 from inventory.models.orders import InboundEvent, OrderLine, OrderPart, SalesOrder
 from inventory.models.stock import (
     Fact,
@@ -38,6 +39,7 @@ __all__ = [
     "Checkpoint",
     "Delivery",
     "Fact",
+    "HistoryReading",
     "InboundEvent",
     "InboundSupply",
     "KitPart",
@@ -54,6 +56,7 @@ __all__ = [
     "Reservation",
     "SalesOrder",
     "Seal",
+    "SeenListing",
     "Sku",
     "StaleSku",
     "StockCount",

@@ -19,6 +19,9 @@ class Channel(Base):
     `metrics` overrides the thresholds of `penalties` and says from when our history is complete.
     The next pull is due at `pull_due_at`; where there is need it may come at `pull_may_at`.
     `location_ids` is the order in which its sales take stock, None for all sellable locations.
+    `live_at` is when a person let us publish to it; until then it is frozen, and read only.
+    `standing` is what its adapter last said of its keys and dangers, at `standing_at`.
+    `history_from` is from when on we hold all its orders, None: from its connection.
     """
 
     __tablename__ = "channel"
@@ -45,10 +48,19 @@ class Channel(Base):
     failing_since: Mapped[datetime | None]
     failure: Mapped[str | None]
     connected_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    live_at: Mapped[datetime | None]
+    standing: Mapped[Json | None]
+    standing_at: Mapped[datetime | None]
+    history_from: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint("desk_policy IN ('review', 'auto')", name="desk_policy"),
         CheckConstraint("safety_percent BETWEEN 0 AND 100", name="safety_percent"),
     )
+
+    @property
+    def shadow(self) -> bool:
+        """Whether it was never published to: connected for looking only, until a person says go."""
+        return self.frozen and self.live_at is None
 
 
 class ChannelSecret(Base):

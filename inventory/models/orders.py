@@ -51,6 +51,7 @@ class SalesOrder(Base):
     """An order as far as stock is concerned.
 
     `revision` is our own count of the states seen; `digest` and `seen_at` belong to the last one.
+    `past`: it was over before its channel was connected, is here for the metric, and moves nothing.
     """
 
     __tablename__ = "sales_order"
@@ -71,6 +72,7 @@ class SalesOrder(Base):
     fulfilled_by_channel: Mapped[bool] = mapped_column(server_default=text("false"))
     ship_by: Mapped[datetime | None]
     shipped: Mapped[bool] = mapped_column(server_default=text("false"))
+    past: Mapped[bool] = mapped_column(server_default=text("false"))
     recorded_at: Mapped[datetime]
     __table_args__ = (
         UniqueConstraint("channel_id", "order_ref"),
