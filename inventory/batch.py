@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import get_args
 
 import msgspec
 
@@ -26,6 +27,8 @@ from inventory.undo import Savepoint
 
 NOTHING_NEW = frozenset({Status.UNCHANGED, Status.OUTDATED})
 NOT_BOOKED = frozenset({Status.REFUSED, Status.CONFLICT})
+# Each fact's word in the table of facts.
+KIND = {kind: str(kind.__struct_config__.tag) for kind in get_args(Fact)}
 NOT_TOGETHER = Outcome(
     status=Status.REFUSED, code="not_together", detail="another line of the call was refused"
 )
@@ -76,16 +79,16 @@ class Batch:
         fact, hash_ = told.fact, told.content_hash
         if told.problem is not None:
             return Outcome(status=Status.REFUSED, code=BadInput.code, detail=told.problem)
-        if not isinstance(fact, OrderObserved):
+        book = self.page.book
+        if isinstance(fact, OrderObserved):
+            book.occurred_at = fact.order.observed_at
+        else:
             before = self._known.get((fact.channel_id, fact.fact_ref))
             if before is not None:
                 return self._repeat(before, hash_)
-        book = self.page.book
+            book.occurred_at = fact.occurred_at
         first = len(book.movements)
         book.fact_id = self._next_id()
-        book.occurred_at = (
-            fact.order.observed_at if isinstance(fact, OrderObserved) else fact.occurred_at
-        )
         try:
             outcome = decide(self.page, fact)
         except Refusal as refusal:
@@ -105,12 +108,13 @@ class Batch:
         self._known[fact.channel_id, fact_ref] = (hash_, outcome)
         silent = outcome is RECORDED or outcome is GRANTED
         said = None if silent else msgspec.json.encode(outcome).decode()
-        kind = str(type(fact).__struct_config__.tag)
+        kind = KIND[type(fact)]
         self.entries.append(Entry(fact_id, hash_, fact.channel_id, kind, fact_ref, said))
         # What was granted was there: it makes nothing short.
         if outcome is not GRANTED:
             for movement in page.book.movements[first:]:
-                self._judge(movement.sku_id, fact_id)
+                if movement.on_hand_delta < movement.reserved_delta:
+                    self._judge(movement.sku_id, fact_id)
         if isinstance(fact, (SupplyExpected, SupplyEnded)):
             self._judge(page.changes.supplies[fact.supply_ref].sku_id, fact_id)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
 
 from msgspec import Struct
 
@@ -102,21 +101,33 @@ class Book:
         if on_hand and level.counted_at is not None and at <= level.counted_at:
             self._enter(level, at, -on_hand, 0, line, "adjust", CONTAINED)
 
-    def _enter(self, level: Level, at: datetime, on_hand: int, reserved: int, *about: Any) -> None:
+    def _enter(
+        self,
+        level: Level,
+        at: datetime,
+        on_hand: int,
+        reserved: int,
+        line: int,
+        kind: str,
+        reason: str,
+    ) -> None:
+        sku_id, location_id = level.sku_id, level.location_id
         level.on_hand += on_hand
         level.reserved += reserved
-        level.revision += 1
-        self.touched.add((level.sku_id, level.location_id))
+        level.revision = revision = level.revision + 1
+        self.touched.add((sku_id, location_id))
         self.movements.append(
             Movement(
                 self.fact_id,
-                level.revision,
+                revision,
                 at,
-                level.sku_id,
-                level.location_id,
+                sku_id,
+                location_id,
                 on_hand,
                 reserved,
-                *about,
+                line,
+                kind,
+                reason,
             )
         )
 

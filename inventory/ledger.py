@@ -165,7 +165,7 @@ class Ledger:
         if not await ledger_write.write_if_still(connection, recalled, batch.entries):
             del earlier[first]
             return None
-        self._recall.leave(recalled.page, recalled.page.skus)
+        self._recall.leave(recalled.page, recalled.page.skus_by_id)
         return outcomes
 
     async def _stock_up(self, connection: Connection, count: int) -> None:

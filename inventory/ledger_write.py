@@ -92,6 +92,9 @@ locked AS MATERIALIZED (
     AND ARRAY(SELECT counted_at FROM locked) = $35::timestamptz[]
     AND ARRAY(SELECT xmin::text::bigint FROM sku WHERE id = ANY($29::int[]) ORDER BY id)
       = $30::bigint[]
+    AND cardinality($36::int[]) = (
+      SELECT count(*) FROM unnest($36::int[], $37::text[], $38::int[]) AS told (c, s, i)
+      JOIN listing l ON l.channel_id = told.c AND l.channel_sku = told.s AND l.sku_id = told.i)
     AND NOT EXISTS (SELECT FROM locked JOIN stock_level v USING (sku_id, location_id)
       WHERE v.xmin <> locked.version)
   )::int AS so
@@ -149,6 +152,9 @@ async def write_if_still(
             [sku.version for sku in recalled.skus],
             page.rules,
             *(list(column) for column in zip(*recalled.levels, strict=True)),
+            [listing.channel_id for listing in page.listings.values()],
+            [listing.channel_sku for listing in page.listings.values()],
+            [listing.sku_id for listing in page.listings.values()],
         )
     except (asyncpg.DivisionByZeroError, asyncpg.UniqueViolationError):
         return False

@@ -7,7 +7,7 @@ is not, nothing is written and the batch is decided again on what is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from operator import attrgetter
@@ -16,9 +16,10 @@ from msgspec import Struct
 
 from inventory.book import Book, Level
 from inventory.facts import Fact, ReservationAsked
-from inventory.page import Changes, Page, SkuRead
+from inventory.page import Changes, ListingRead, Page, SkuRead
 
-SKUS_MAX = 20_000
+# More SKUs, or names of listings, than this are not remembered.
+REMEMBERED_MAX = 20_000
 
 
 class Left(Struct, gc=False):
@@ -47,73 +48,89 @@ class Recall:
     """
 
     def __init__(self) -> None:
-        self._left: dict[str, Left] = {}
+        self._left: dict[int, Left] = {}
+        self._ids: dict[str, int] = {}
+        self._listings: dict[tuple[int, str], ListingRead] = {}
         self._house: Page | None = None
 
     def take(self, facts: Iterable[Fact], now: datetime) -> Recalled | None:
         """The page of a batch that only asks for holds of recalled SKUs, else None."""
-        codes: set[str] = set()
+        named: set[int | None] = set()
+        listings: dict[tuple[int, str], ListingRead] = {}
         for fact in facts:
             if type(fact) is not ReservationAsked:
                 return None
             for line in fact.lines:
-                if line.sku is None or line.channel_sku is not None:
+                if line.channel_sku is None:
+                    named.add(self._ids.get(line.sku or ""))
+                    continue
+                key = (fact.channel_id, line.channel_sku)
+                listing = self._listings.get(key)
+                if listing is None:
                     return None
-                codes.add(line.sku)
-        house, left = self._house, self._left
-        if house is None or not all(code in left and left[code].sure for code in codes):
+                listings[key] = listing
+                named.add(listing.sku_id)
+        left = [self._left.get(sku_id or 0) for sku_id in named]
+        taken = [each for each in left if each is not None and each.sure]
+        if self._house is None or len(taken) < len(left):
             return None
-        taken = [left.pop(code) for code in codes]
-        levels = {
-            (level.sku_id, level.location_id): level for each in taken for level in each.levels
-        }
-        skus = sorted((each.sku for each in taken), key=attrgetter("id"))
-        page = Page(
-            now=now,
-            skus={sku.code: sku for sku in skus},
-            skus_by_id={sku.id: sku for sku in skus},
-            listings={},
-            locations=house.locations,
-            sellable=house.sellable,
-            pools=house.pools,
-            rules=house.rules,
-            book=Book(levels),
-            changes=Changes(),
-        )
-        return Recalled(
-            page=page,
-            skus=skus,
-            levels=[
-                (*key, level.revision, level.counted_at) for key, level in sorted(levels.items())
-            ],
-        )
+        for each in taken:
+            del self._left[each.sku.id]
+        for key in listings:
+            del self._listings[key]
+        return _recalled(self._house, taken, listings, now)
 
-    def compare(self, page: Page) -> set[str]:
+    def compare(self, page: Page) -> set[int]:
         """Which SKUs of a page just read are as we left them; all of the page are forgotten."""
-        if self._house is None or self._house.rules != page.rules or len(self._left) > SKUS_MAX:
-            self._left.clear()
+        many = max(len(self._left), len(self._ids), len(self._listings)) > REMEMBERED_MAX
+        if self._house is None or self._house.rules != page.rules or many:
+            for memory in (self._left, self._ids, self._listings):
+                memory.clear()
             self._house = replace(
                 page, skus={}, skus_by_id={}, listings={}, book=Book(), changes=Changes()
             )
+        for key in page.listings:
+            self._listings.pop(key, None)
         same = set()
-        for code in page.skus:
-            left = self._left.pop(code, None)
+        for sku_id in page.skus_by_id:
+            left = self._left.pop(sku_id, None)
             if left is not None and all(
-                level == page.book.levels.get((level.sku_id, level.location_id))
-                for level in left.levels
+                level == page.book.levels.get((sku_id, level.location_id)) for level in left.levels
             ):
-                same.add(code)
+                same.add(sku_id)
         return same
 
-    def leave(self, page: Page, same: Iterable[str]) -> None:
+    def leave(self, page: Page, same: Collection[int]) -> None:
         """Remember a page's SKUs after its commit; the `same` ones are sure."""
         by_sku: dict[int, list[Level]] = {}
         for key, level in page.book.levels.items():
             if level.stored or key in page.book.touched:
                 level.stored = True
                 by_sku.setdefault(level.sku_id, []).append(level)
-        sure = set(same)
-        for code, sku in page.skus.items():
-            levels = by_sku.get(sku.id)
-            if levels and not (sku.recipe or sku.ahead or sku.outstanding or sku.case):
-                self._left[code] = Left(sku, levels, code in sure)
+        for sku_id, levels in by_sku.items():
+            sku = page.skus_by_id.get(sku_id)
+            if sku and not (sku.recipe or sku.ahead or sku.outstanding or sku.case):
+                self._left[sku_id] = Left(sku, levels, sku_id in same)
+                self._ids[sku.code] = sku_id
+        self._listings.update(page.listings)
+
+
+def _recalled(
+    house: Page,
+    taken: Sequence[Left],
+    listings: dict[tuple[int, str], ListingRead],
+    now: datetime,
+) -> Recalled:
+    levels = {(level.sku_id, level.location_id): level for each in taken for level in each.levels}
+    skus = sorted([each.sku for each in taken], key=attrgetter("id"))
+    page = replace(
+        house,
+        now=now,
+        skus={sku.code: sku for sku in skus},
+        skus_by_id={sku.id: sku for sku in skus},
+        listings=listings,
+        book=Book(levels),
+        changes=Changes(),
+    )
+    known = [(*key, level.revision, level.counted_at) for key, level in sorted(levels.items())]
+    return Recalled(page=page, skus=skus, levels=known)

@@ -45,8 +45,10 @@ def _undated(fact: f.Fact) -> str | None:
 
 
 def _wrong(*quantities: int) -> str | None:
-    wrong = any(not 1 <= quantity <= QUANTITY_MAX for quantity in quantities)
-    return QUANTITY_WRONG if wrong else None
+    for quantity in quantities:
+        if not 1 <= quantity <= QUANTITY_MAX:
+            return QUANTITY_WRONG
+    return None
 
 
 def _quantity(fact: f.StockReceived | f.StockTransferred | f.TransferSent) -> str | None:
@@ -101,7 +103,6 @@ PROBLEM: Mapping[type[f.Fact], Callable[[Any], str | None]] = {
     f.StockReceived: _quantity,
     f.StockAdjusted: _adjusted,
     f.StockCounted: _counted,
-    f.StockOpened: _counted,
     f.StockTransferred: _quantity,
     f.TransferSent: _quantity,
     f.TransferArrived: _arrived,
@@ -112,7 +113,6 @@ PROBLEM: Mapping[type[f.Fact], Callable[[Any], str | None]] = {
     f.CancellationReceived: _units,
     f.ShipmentSeen: _units,
     f.OrderObserved: _order,
-    f.PastOrder: _order,
     f.ReservationAsked: _lines,
     f.ReservationReleased: _nothing,
 }

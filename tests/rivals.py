@@ -111,7 +111,10 @@ class _Connection:
 
     async def execute(self, *arguments: Any) -> Any:
         await self._stage.before(self._connection)
-        return await self._connection.execute(*arguments)
+        done = await self._connection.execute(*arguments)
+        if not self._connection.is_in_transaction():  # a statement alone is its own COMMIT
+            await self._stage.answered(self._connection)
+        return done
 
     def transaction(self) -> Any:
         return _Transaction(self._stage, self._connection)
