@@ -103,6 +103,7 @@ PROBLEM: Mapping[type[f.Fact], Callable[[Any], str | None]] = {
     f.StockReceived: _quantity,
     f.StockAdjusted: _adjusted,
     f.StockCounted: _counted,
+    f.StockOpened: _counted,
     f.StockTransferred: _quantity,
     f.TransferSent: _quantity,
     f.TransferArrived: _arrived,
@@ -113,6 +114,7 @@ PROBLEM: Mapping[type[f.Fact], Callable[[Any], str | None]] = {
     f.CancellationReceived: _units,
     f.ShipmentSeen: _units,
     f.OrderObserved: _order,
+    f.PastOrder: _order,
     f.ReservationAsked: _lines,
     f.ReservationReleased: _nothing,
 }
