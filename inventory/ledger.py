@@ -130,11 +130,16 @@ class Ledger:
         pool = await self._database.pool()
         async with pool.acquire() as connection:
             await self._stock_up(connection, 2 * len(facts))
-            if not earlier and (recalled := self._recall.take(facts, self._clock.now())):
+            named = None if earlier else self._recall.name(facts)
+            recalled = named and self._recall.take(named, self._clock.now())
+            if recalled:
                 granted = await self._by_memory(connection, recalled, calls, earlier)
                 if granted is not None:
                     return granted
             async with connection.transaction():
+                if named and not recalled:
+                    # Somebody else sells them: we wait for our turn before we read, not after.
+                    await ledger_read.lock(connection, sorted(named.sku_ids))
                 page, known = await ledger_read.read_page(connection, facts, self._clock.now())
                 landed = await _landed(connection, list(earlier))
                 if landed is not None:
@@ -155,17 +160,24 @@ class Ledger:
         calls: Sequence[Call],
         earlier: dict[int, list[list[Outcome]]],
     ) -> list[list[Outcome]] | None:
-        """Decide on what is remembered and write it in one go, if all is granted and still so."""
-        batch = Batch(recalled.page, {}, self._ids.popleft)
+        """Decide on what is remembered and write it in one go, if all is granted and still so.
+
+        None where it is to be read; also where a pool is short since a rule was changed, as that
+        opens a case.
+        """
+        page = recalled.page
+        batch = Batch(page, {}, self._ids.popleft)
         outcomes = [batch.take(call.facts, together=call.together) for call in calls]
         if not all(each.status is Status.GRANTED for answer in outcomes for each in answer):
+            return None
+        if any(page.shortage(sku_id) for sku_id in page.skus_by_id):
             return None
         first = batch.entries[0].id
         earlier[first] = outcomes
         if not await ledger_write.write_if_still(connection, recalled, batch.entries):
             del earlier[first]
             return None
-        self._recall.leave(recalled.page, recalled.page.skus_by_id)
+        self._recall.leave(page, page.skus_by_id)
         return outcomes
 
     async def _stock_up(self, connection: Connection, count: int) -> None:

@@ -151,6 +151,15 @@ async def read_page(
     return page, known
 
 
+async def lock(connection: Connection, sku_ids: Sequence[int]) -> None:
+    """Lock the balances of some SKUs, for a batch that reads nothing else under lock."""
+    await connection.execute(
+        "SELECT FROM stock_level WHERE sku_id = ANY($1::int[])"
+        " ORDER BY sku_id, location_id FOR UPDATE",
+        sku_ids,
+    )
+
+
 async def read_balances(connection: Connection, sku_ids: Sequence[int], now: datetime) -> Page:
     """Lock and read the balances of some SKUs, with the rules by which a shortage is measured."""
     told = mentions(())

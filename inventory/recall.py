@@ -30,6 +30,13 @@ class Left(Struct, gc=False):
     sure: bool = False
 
 
+class Named(Struct, frozen=True):
+    """The SKUs of a batch, and the listings by which it names them."""
+
+    sku_ids: set[int]
+    listings: dict[tuple[int, str], ListingRead]
+
+
 class Recalled(Struct, frozen=True, kw_only=True):
     """A page out of memory, and what must still hold when it is written.
 
@@ -53,32 +60,35 @@ class Recall:
         self._listings: dict[tuple[int, str], ListingRead] = {}
         self._house: Page | None = None
 
-    def take(self, facts: Iterable[Fact], now: datetime) -> Recalled | None:
-        """The page of a batch that only asks for holds of recalled SKUs, else None."""
-        named: set[int | None] = set()
+    def name(self, facts: Iterable[Fact]) -> Named | None:
+        """What a batch names that only asks for holds of SKUs we have left, else None."""
+        sku_ids: set[int] = set()
         listings: dict[tuple[int, str], ListingRead] = {}
         for fact in facts:
             if type(fact) is not ReservationAsked:
                 return None
             for line in fact.lines:
                 if line.channel_sku is None:
-                    named.add(self._ids.get(line.sku or ""))
-                    continue
-                key = (fact.channel_id, line.channel_sku)
-                listing = self._listings.get(key)
-                if listing is None:
+                    sku_id = self._ids.get(line.sku or "")
+                else:
+                    key = (fact.channel_id, line.channel_sku)
+                    listing = self._listings.get(key)
+                    sku_id = listing.sku_id if listing else None
+                    if listing is not None:
+                        listings[key] = listing
+                if sku_id is None or sku_id not in self._left:
                     return None
-                listings[key] = listing
-                named.add(listing.sku_id)
-        left = [self._left.get(sku_id or 0) for sku_id in named]
-        taken = [each for each in left if each is not None and each.sure]
-        if self._house is None or len(taken) < len(left):
+                sku_ids.add(sku_id)
+        return Named(sku_ids, listings) if sku_ids else None
+
+    def take(self, named: Named, now: datetime) -> Recalled | None:
+        """The page of what is named, if a batch has found all of it as we left it."""
+        if self._house is None or not all(self._left[each].sure for each in named.sku_ids):
             return None
-        for each in taken:
-            del self._left[each.sku.id]
-        for key in listings:
+        taken = [self._left.pop(sku_id) for sku_id in named.sku_ids]
+        for key in named.listings:
             del self._listings[key]
-        return _recalled(self._house, taken, listings, now)
+        return _recalled(self._house, taken, named.listings, now)
 
     def compare(self, page: Page) -> set[int]:
         """Which SKUs of a page just read are as we left them; all of the page are forgotten."""

@@ -50,8 +50,7 @@ SELECT json_build_object(
       (SELECT json_agg(json_build_array(l.line_ref, l.ordered, l.cancelled, l.shipped,
         (SELECT json_agg(json_build_array(s.code, place.code, p.reserved, p.shipped))
           FROM order_part p JOIN sku s ON s.id = p.sku_id JOIN place ON place.id = p.location_id
-          WHERE (p.order_id, p.line_ref) = (l.order_id, l.line_ref)
-          AND (p.reserved <> 0 OR p.shipped <> 0))))
+          WHERE (p.order_id, p.line_ref) = (l.order_id, l.line_ref))))
         FROM order_line l WHERE l.order_id = o.id)))
     FROM sales_order o WHERE o.channel_id = ANY($2::int[]) AND starts_with(o.order_ref, $1)),
   'holds', (SELECT json_agg(json_build_array(f.channel_id, f.fact_ref,
@@ -116,7 +115,6 @@ def _lines(lines: dict[str, Any]) -> list[Any]:
                 [sku, place, *part]
                 for sku, parts in line.taken.items()
                 for place, part in parts.items()
-                if any(part)
             ],
         ]
         for ref, line in lines.items()

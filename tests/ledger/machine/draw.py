@@ -196,6 +196,14 @@ def reserve(t: Teller) -> f.Fact:
     return f.ReservationAsked(**named, lines=t.lines(), expires_at=expires_at)
 
 
+def small_hold(t: Teller, sku: str) -> f.Fact:
+    """A hold of one unit."""
+    line = f.SaleLine(line_ref="1", sku=sku, quantity=1)
+    hold = f.ReservationAsked(**t.named(), lines=(line,))
+    t.told.append(hold)
+    return hold
+
+
 def release(t: Teller) -> f.Fact:
     channel_id, reservation_ref = t.hold()
     return f.ReservationReleased(**t.named(channel_id=channel_id), reservation_ref=reservation_ref)

@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from inventory import facts as f
 from tests.ledger.machine import books
-from tests.ledger.machine.draw import KINDS
-from tests.ledger.machine.house import PROCESSES, House
+from tests.ledger.machine.draw import KINDS, small_hold
+from tests.ledger.machine.house import PROCESSES, SKUS, House
 from tests.ledger.machine.linear import Asked, explain
 from tests.ledger.machine.model import answer_of
 from tests.ledger.machine.teller import Teller
@@ -69,6 +69,21 @@ class LedgerMachine(RuleBasedStateMachine):
         fact = self.teller.repeated()
         if fact is not None:
             self._tell([Asked(process=process, facts=[fact])])
+
+    @rule(data=st.data(), process=st.integers(0, PROCESSES - 1), fails=st.booleans())
+    def rush(self, data: st.DataObject, process: int, *, fails: bool) -> None:
+        """Small holds of one SKU in a row, so that the process remembers what it left."""
+        self.teller.draw = data.draw
+        sku = self.house.name(self.teller.pick(tuple(SKUS)))
+        for _ in range(3):
+            self._tell([Asked(process=process, facts=[small_hold(self.teller, sku)])])
+        stage = self.stages[process]
+        if fails:
+            fault = self.teller.pick(FAULTS)(stage)
+            number = self.teller.pick((0, 1, ANSWER))
+            stage.play({number: stage.lose_answer if number == ANSWER else fault})
+        self._tell([Asked(process=process, facts=[small_hold(self.teller, sku)])])
+        stage.play()
 
     @rule(data=st.data(), number=st.integers(0, STATEMENTS_MAX) | st.just(ANSWER))
     def tell_through_faults(self, data: st.DataObject, number: int) -> None:
