@@ -9,7 +9,8 @@ from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory.models import Location, Sku, StockLevel
+from inventory import kits
+from inventory.models import KitPart, Location, Sku, StockLevel
 from inventory.quantities import available_to_promise, held_back
 
 
@@ -25,6 +26,7 @@ class LocationStock(Struct, frozen=True, kw_only=True):
 class SkuStock(Struct, frozen=True, kw_only=True):
     """One SKU with its stock. `on_hand` to `available_to_promise` are of the sellable locations.
 
+    A `kit` has nothing on hand of its own: what is available are whole kits, by its parts.
     `safety_units` are held back now: the greater of `safety_stock` and `safety_percent`.
     """
 
@@ -34,6 +36,7 @@ class SkuStock(Struct, frozen=True, kw_only=True):
     safety_stock: int
     safety_percent: int
     created_at: datetime
+    kit: bool
     on_hand: int
     reserved: int
     available: int
@@ -55,10 +58,11 @@ async def sku(session: AsyncSession, found: Sku) -> SkuStock:
 
 
 async def _stock_of(session: AsyncSession, found: Sequence[Sku]) -> list[SkuStock]:
+    sku_ids = [each.id for each in found]
     rows = await session.execute(
         select(StockLevel, Location)
         .join(Location, Location.id == StockLevel.location_id)
-        .where(StockLevel.sku_id.in_([each.id for each in found]))
+        .where(StockLevel.sku_id.in_(sku_ids))
         .order_by(StockLevel.sku_id, StockLevel.location_id)
     )
     levels: dict[int, list[LocationStock]] = {}
@@ -70,13 +74,15 @@ async def _stock_of(session: AsyncSession, found: Sequence[Sku]) -> list[SkuStoc
             reserved=level.reserved,
         )
         levels.setdefault(level.sku_id, []).append(stock)
-    return [_sku_stock(each, levels.get(each.id, [])) for each in found]
+    made = await session.scalars(select(KitPart.kit_id).where(KitPart.kit_id.in_(sku_ids)))
+    whole = await kits.available(session, set(made))
+    return [_sku_stock(each, levels.get(each.id, []), whole.get(each.id)) for each in found]
 
 
-def _sku_stock(found: Sku, levels: Sequence[LocationStock]) -> SkuStock:
+def _sku_stock(found: Sku, levels: Sequence[LocationStock], kits_whole: int | None) -> SkuStock:
     on_hand = sum(level.on_hand for level in levels if level.sellable)
     reserved = sum(level.reserved for level in levels if level.sellable)
-    available = on_hand - reserved
+    available = on_hand - reserved if kits_whole is None else kits_whole
     held = held_back(available, units=found.safety_stock, percent=found.safety_percent)
     return SkuStock(
         id=found.id,
@@ -85,6 +91,7 @@ def _sku_stock(found: Sku, levels: Sequence[LocationStock]) -> SkuStock:
         safety_stock=found.safety_stock,
         safety_percent=found.safety_percent,
         created_at=found.created_at,
+        kit=kits_whole is not None,
         on_hand=on_hand,
         reserved=reserved,
         available=available,

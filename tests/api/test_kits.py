@@ -35,6 +35,17 @@ async def test_a_kit_shows_its_parts_and_how_many_there_are(
     assert plain == {"sku": "MUG", "parts": [], "contents": [], "available": 10}
 
 
+async def test_a_kit_stands_among_the_skus_with_its_whole_kits(
+    admin: httpx.AsyncClient, tea_set: dict[str, Any]
+) -> None:
+    kit = (await admin.get(f"/skus/{tea_set['sku']}")).json()
+    assert (kit["kit"], kit["on_hand"], kit["available"]) == (True, 0, 4)
+    changed = await admin.patch("/skus/SET", json={"safety_stock": 1})
+    assert changed.json()["available_to_promise"] == 3
+    listed = {row["code"]: row for row in (await admin.get("/skus")).json()["items"]}
+    assert (listed["SET"], listed["MUG"]["kit"]) == (changed.json(), False)
+
+
 async def test_a_kit_in_a_kit_shows_what_a_sale_takes(
     admin: httpx.AsyncClient, tea_set: dict[str, Any], services: Services, rings: list[str]
 ) -> None:

@@ -31,6 +31,7 @@ async def test_new_sku_has_no_stock(admin: httpx.AsyncClient, database: Database
         "safety_units": 2,
         "available_to_promise": -2,
         "locations": [],
+        "kit": False,
     }
     async with database.sessions() as session:
         [row] = await session.scalars(select(Audit))
