@@ -55,7 +55,8 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     has one effect. `notices`: the channel also tells of orders by itself; polling goes on as the
     safety net. `takes_back`: `take_back` works. `bulk_max`: the most numbers of one `push_bulk`
     job, 0 where the channel has no such door. `discovers`: `discover` lists what is on sale.
-    `closes_on_out_of_stock`: a cancel for out of stock leaves the listing closed.
+    `closes_on_out_of_stock`: a cancel for out of stock leaves the listing closed. `restocks`: an
+    order that ends puts its units back on sale by itself.
     """
 
     kind: Kind
@@ -73,6 +74,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     bulk_max: int = 0
     discovers: bool = False
     closes_on_out_of_stock: bool = False
+    restocks: bool = False
 
 
 class Pulled(Struct, frozen=True, kw_only=True):
@@ -93,6 +95,7 @@ class Pulled(Struct, frozen=True, kw_only=True):
 class History(Struct, frozen=True, kw_only=True):
     """Some of the orders placed in the past, for the metrics only: no stock moves by them.
 
+    One that may still be open carries its lines, and is booked like any other.
     `cursor` continues, None at the end. `until`: every order placed before it has been read.
     """
 
@@ -115,12 +118,12 @@ class Discovered(Struct, frozen=True, kw_only=True):
 class Notice(Struct, frozen=True, kw_only=True):
     """What a channel told us by itself. `name` makes a second delivery of it a no-op.
 
-    `order` is the order as told; where a notice only names one, `order_ref` has it and the order
-    is read. Both empty: nothing of interest (another topic), acknowledged and forgotten.
+    `order` is the order as told; where a notice only names orders, `order_refs` has them and they
+    are read. Both empty: nothing of interest (another topic), acknowledged and forgotten.
     """
 
     name: str
-    order_ref: str = ""
+    order_refs: tuple[str, ...] = ()
     order: OrderSeen | None = None
 
 

@@ -48,6 +48,10 @@ class MemoryKeep:
         """See `Keep`."""
         return self._locks[name]
 
+    def kept(self) -> dict[str, str]:
+        """All that is kept, to be handed over to a keep that lasts."""
+        return dict(self._texts)
+
 
 class Means(Struct, frozen=True, kw_only=True):
     """What an adapter works with. `redis` is an asyncio client of redis-py, for budgets."""

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from channels.amazon import adapter as amazon
 from channels.base import Adapter, Rejected
+from channels.eccube import adapter as eccube
 from channels.keep import Means
 from channels.rakuten import adapter as rakuten
 from channels.shopify import adapter as shopify
@@ -41,6 +42,9 @@ RECIPES: Mapping[str, Recipe] = {
         settings=shopify.ShopifySettings,
         credentials=shopify.ShopifyCredentials,
         build=shopify.build,
+    ),
+    Kind.ECCUBE: Recipe(
+        settings=eccube.EccubeSettings, credentials=eccube.EccubeCredentials, build=eccube.build
     ),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -14,20 +14,25 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
 from litestar.types import Method
+from redis.asyncio import Redis
 
 from channels import registry
-from channels.base import Rejected
+from channels.base import Notice, NoticeForged, Rejected
+from channels.webhooks import Reader
 from inventory import VERSION, collector, config, logs, schema
 from inventory.api import (
     alerts,
     channels,
     desk,
+    drift,
     events,
     history,
     kits,
     listings,
     locations,
     movements,
+    notices,
+    onboarding,
     orders,
     reservations,
     skus,
@@ -43,6 +48,7 @@ from inventory.config import Settings
 from inventory.connections import ConnectionCheck
 from inventory.doorbell import Doorbell, make_celery
 from inventory.errors import BadInput, WrongState
+from inventory.notices import Connected, ForgedNotice
 from inventory.security import SCOPES
 from inventory.telemetry import HttpMetrics
 from inventory.vocabulary import Kind
@@ -59,7 +65,10 @@ CONTROLLERS = (
     history.HistoryController,
     channels.ChannelController,
     channels.FreezeController,
+    onboarding.OnboardingController,
     listings.ListingController,
+    drift.DriftController,
+    drift.ResyncController,
     orders.OrderController,
     reservations.ReservationController,
     events.EventController,
@@ -104,7 +113,7 @@ def create_app(
         collector.calm()
     http = HttpMetrics()
     return Application(
-        route_handlers=[_v1(), status.OpenController],
+        route_handlers=[_v1(), notices.NoticeController, status.OpenController],
         lifespan=[
             _lifespan(
                 settings,
@@ -133,6 +142,36 @@ def check_by_adapter(
         registry.check(kind, settings, credentials)
     except Rejected as error:
         raise BadInput(str(error)) from None
+
+
+class NoticesByAdapter:
+    """Reads notices with the channels' adapters, and tells what is wrong in our own words."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis = Redis.from_url(redis_url)
+        self._reader = Reader(self._redis)
+
+    async def read(self, shop: Connected, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Raises `ForgedNotice`, `BadInput`."""
+        try:
+            return await self._reader.read(
+                shop.kind,
+                channel_id=shop.id,
+                base_url=shop.base_url,
+                settings=shop.settings,
+                credentials=shop.credentials,
+                headers=headers,
+                body=body,
+            )
+        except NoticeForged as error:
+            raise ForgedNotice(str(error)) from None
+        except Rejected as error:
+            raise BadInput(str(error)) from None
+
+    async def aclose(self) -> None:
+        """Close the adapters."""
+        await self._reader.aclose()
+        await self._redis.aclose()
 
 
 def services_of_request(state: State) -> Parts:
@@ -173,6 +212,7 @@ def _lifespan(
             clock=clock,
             ring=ring,
             check_connection=check_connection,
+            notices=NoticesByAdapter(settings.redis_url),
             http=app.state.http,
         )
         app.state.services = services

@@ -101,6 +101,39 @@ def target_absolute(
     return Target(wanted=wanted, quantity=raised if lane_or_none else shown.low, lane=lane_or_none)
 
 
+def target_again(
+    wanted: int, shown: Shown, *, lower_margin: int, raise_margin: int, passed: bool
+) -> Target:
+    """For a number that is in sync as far as we know, and shall be written once more all the same.
+
+    Where nothing can have been sold unseen, the lowest number that may stand there gives nothing
+    back. Elsewhere it goes as a raise: only when the barrier has `passed` since it was asked for,
+    less the margin, and not where that would close the listing.
+    """
+    if not wanted:
+        return Target(wanted=0, quantity=0, lane=Lane.ZERO)
+    if not lower_margin:
+        quantity = min(wanted, shown.low)
+        return Target(wanted=wanted, quantity=quantity, lane=Lane.LOWER if quantity else Lane.ZERO)
+    quantity = max(wanted - raise_margin, 0)
+    lane = Lane.RAISE if passed and quantity else None
+    return Target(wanted=wanted, quantity=quantity, lane=lane)
+
+
+def taken_back(target: Target, shown: Shown | None) -> Target | None:
+    """The same by taking away what is too much, where only the margin keeps the number lower.
+
+    None where the number that stands there is not certain, or no unit would be left. A guarded
+    decrement never gives back what was just sold, so no margin is needed (L7).
+    """
+    if shown is None or shown.low != shown.high or target.lane not in {Lane.LOWER, Lane.ZERO}:
+        return None
+    change = target.wanted - shown.low
+    if change >= 0 or target.wanted == target.quantity:
+        return None
+    return Target(wanted=target.wanted, quantity=target.wanted, lane=Lane.LOWER, change=change)
+
+
 def target_relative(wanted: int, shown: Shown | None, *, doubted: bool = False) -> Target:
     """For a channel whose number can be changed by a difference, which is safe at any time.
 

@@ -18,6 +18,7 @@ POLICY = "policy"
 LEDGER = "ledger"
 
 PROPOSED_ALERT = "cancellation_proposed"
+BY_HAND_ALERT = "cancellation_by_hand"
 FAILED_ALERT = "cancellation_failed"
 
 

@@ -11,7 +11,18 @@ from pathlib import Path
 import typer
 
 from inventory import VERSION
-from inventory.commands import bench, desk, house, ledger, soak
+from inventory.commands import (
+    bench,
+    channel,
+    channel_cutover,
+    channel_listings,
+    desk,
+    exchange,
+    house,
+    ledger,
+    reconcile,
+    soak,
+)
 from inventory.commands import demo as demo_command
 from inventory.commands.keys import keys
 from inventory.errors import InventoryError
@@ -44,8 +55,17 @@ app.command()(house.api)
 app.command()(house.worker)
 app.command()(house.beat)
 app.add_typer(keys, name="key")
+app.command()(reconcile.reconcile)
+app.command()(reconcile.resync)
 app.command()(soak.soak)
 app.add_typer(ledger.ledger, name="ledger", no_args_is_help=True)
+channel.channels.command()(channel_listings.discover)
+channel.channels.command()(channel_listings.match)
+channel.channels.command()(channel_cutover.cutover)
+channel.channels.command()(channel_cutover.history)
+app.add_typer(channel.channels, name="channel", no_args_is_help=True)
+app.add_typer(exchange.imports, name="import", no_args_is_help=True)
+app.add_typer(exchange.exports, name="export", no_args_is_help=True)
 app.add_typer(bench.bench, name="bench", no_args_is_help=True)
 app.add_typer(desk.oversells, name="oversell", no_args_is_help=True)
 app.add_typer(desk.events, name="event", no_args_is_help=True)

@@ -31,10 +31,12 @@ class NewChannel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One shop to be connected. `settings` and `credentials` are those of its kind's adapter.
 
     `locations` is the order in which its sales take stock, null for all sellable locations.
+    Unless it is `live`, the shop is only looked at: nothing is published to it and no order of it
+    is given up until somebody lets it go live. An own store is live at once: it asks us.
     """
 
     code: ChannelCode
-    kind: Literal["rakuten", "yahoo", "amazon", "shopify", "own_store"]
+    kind: Literal["rakuten", "yahoo", "amazon", "shopify", "eccube", "own_store"]
     base_url: Url = ""
     settings: dict[str, Any] = {}
     credentials: dict[str, Any] = {}
@@ -45,6 +47,7 @@ class NewChannel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     quantity_floor: Count = 0
     desk_policy: Literal["review", "auto"] = "review"
     metrics: dict[str, Any] = {}
+    live: bool = False
 
     def __repr__(self) -> str:
         """Without the credentials."""
@@ -118,7 +121,9 @@ async def connect(
     _checked(new.kind, new.base_url, new.settings, new.credentials, check)
     _checked_metrics(new.kind, new.metrics)
     values = given(new) | {"connected_at": now}
-    del values["locations"]
+    del values["locations"], values["live"]
+    live = new.live or Kind(new.kind) is Kind.OWN_STORE
+    values |= {"live_at": now if live else None, "frozen": not live}
     values["credentials"] = vault.seal(new.credentials) if new.credentials else None
     if new.locations is not None:
         values["location_ids"] = await location_ids(session, new.locations)
@@ -127,7 +132,7 @@ async def connect(
     )
     if channel_id is None:
         raise AlreadyExists(f"the channel {new.code!r} is there already")
-    detail = {"channel": new.code, "kind": new.kind, "base_url": new.base_url}
+    detail = {"channel": new.code, "kind": new.kind, "base_url": new.base_url, "live": live}
     audit.note(session, by=by, action="channel.connected", detail=detail, now=now)
     if new.locations is not None:
         await mark_stale(session, await maybe_short(session), now)
@@ -205,11 +210,30 @@ async def _mark_listed(
 async def set_frozen(
     session: AsyncSession, code: str, *, frozen: bool, by: str, now: datetime
 ) -> Channel:
-    """Stop publishing on a channel, or go on; sales are recorded all the same."""
+    """Stop publishing on a channel, or go on; sales are recorded all the same.
+
+    Raises `NotFound`; `WrongState` for the house, and for a channel that never went live.
+    """
     channel = await _locked(session, code)
+    if channel.shadow and not frozen:
+        raise WrongState(f"the channel {code!r} was never live: look at its shadow, then let it go")
     channel.frozen = frozen
     action = "channel.frozen" if frozen else "channel.unfrozen"
     audit.note(session, by=by, action=action, detail={"channel": code}, now=now)
+    await _mark_listed(session, channel.id, now)
+    return channel
+
+
+async def go_live(session: AsyncSession, code: str, *, by: str, now: datetime) -> Channel:
+    """Let a shop that was only looked at be published to; today's numbers go out.
+
+    Raises `NotFound`, `WrongState` where it is live already.
+    """
+    channel = await _locked(session, code)
+    if not channel.shadow:
+        raise WrongState(f"the channel {code!r} is live already")
+    channel.live_at, channel.frozen = now, False
+    audit.note(session, by=by, action="channel.live", detail={"channel": code}, now=now)
     await _mark_listed(session, channel.id, now)
     return channel
 

@@ -15,16 +15,21 @@ PUBLISH = "publish"
 QUEUE_OF = {
     "pull": INTAKE,
     "process": INTAKE,
+    "notices": INTAKE,
     "expire": INTAKE,
     "refresh": PUBLISH,
     "push": PUBLISH,
     "read": PUBLISH,
+    "bulk": PUBLISH,
+    "reconcile": PUBLISH,
     "desk": PUBLISH,
     "notify": PUBLISH,
     "sweep": INTAKE,
     "tidy": INTAKE,
     "watch": INTAKE,
     "check": INTAKE,
+    "history": INTAKE,
+    "standing": INTAKE,
 }
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import alerts, casework, reasons, standings
 from inventory.cancellations import LIVE, lock
-from inventory.casework import FAILED_ALERT, PROPOSED_ALERT
+from inventory.casework import BY_HAND_ALERT, FAILED_ALERT, PROPOSED_ALERT
 from inventory.models import Cancellation, Channel, Listing, OrderLine, SalesOrder
 from inventory.reasons import Action, Asker, OrderState, Rule
 from inventory.vocabulary import Kind, Party
@@ -84,6 +84,20 @@ async def close_listing(
     )
 
 
+async def read_again(session: AsyncSession, cancellation_id: int, now: datetime) -> None:
+    """Have the listings of an order read: the channel has put its units back on sale by itself."""
+    lines = (
+        select(OrderLine.listing_id)
+        .join(Cancellation, Cancellation.order_id == OrderLine.order_id)
+        .where(Cancellation.id == cancellation_id)
+    )
+    ids = select(Listing.id).where(Listing.id.in_(lines)).order_by(Listing.id).with_for_update()
+    for listing_id in await session.scalars(ids):
+        await session.execute(
+            update(Listing).where(Listing.id == listing_id).values(read_after=now)
+        )
+
+
 async def settle(session: AsyncSession, cancellation_id: int, now: datetime) -> bool:
     """Settle a cancellation whose order has ended: confirmed if it was our doing, else observed."""
     row = await lock(session, cancellation_id, *UNDECIDED)
@@ -94,6 +108,7 @@ async def settle(session: AsyncSession, cancellation_id: int, now: datetime) -> 
         return False
     await casework.answered(session, PROPOSED_ALERT, row, now)
     await casework.answered(session, FAILED_ALERT, row, now)
+    await casework.answered(session, BY_HAND_ALERT, row, now)
     sent = row.state in {"approved", "submitted"} and row.attempts > 0
     if sent and order.cancelled_by in {None, Party.SELLER.value}:
         await _confirm(session, row, order, now)
@@ -169,7 +184,8 @@ async def _observe(
     row.due_at = row.failure = None
     detail = {"order_ref": order.order_ref, "asked_by": asker.value}
     await _enter(session, row, order, rule, "ended_by_others", detail, now)
-    if rule.action is Action.PERSON:
+    # What ended before we came is a figure of the metric, and no work for anybody.
+    if rule.action is Action.PERSON and not order.past:
         why = "nobody can tell who ended the order, or the table has no row for it"
         await casework.call_person(session, "cancellation_unclassified", row, why, now)
 

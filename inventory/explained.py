@@ -40,7 +40,8 @@ def explained(row: RowMapping) -> tuple[int, str]:
 
 
 def _available(row: RowMapping) -> str:
+    early = f" ({row['early']} of them for orders not seen yet)" if row["early"] else ""
     if not row["in_kit"]:
-        return f"{row['on_hand']} on hand − {row['reserved']} reserved"
+        return f"{row['on_hand']} on hand − {row['reserved']} reserved{early}"
     part = f"{row['free']} {row['part']} can be promised, {row['units']} in each"
     return f"{row['available']} kits ({part})"

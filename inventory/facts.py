@@ -19,6 +19,8 @@ from inventory.vocabulary import OrderSeen, Party
 
 QUANTITY_MAX = 1_000_000
 FACTS_MAX = 1_000
+# The warehouse desk itself, which is a channel like others.
+HOUSE_CHANNEL_ID = 0
 
 
 class AdjustReason(StrEnum):

@@ -5,23 +5,38 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from msgspec import Struct, convert
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory.checks import LEDGER_CHECK, LedgerCheck
+from inventory.clock import JST
 from inventory.config import Settings
-from inventory.models import Switch
+from inventory.models import Channel, Switch
+from inventory.onboarding import kept_of
 
 LEDGER_CHECK_SECONDS_MAX = 3600
+# Findings about a channel as a whole; the others count something.
+OF_THE_CHANNEL = frozenset({"channel_failing", "channel_silent", "reconcile_late"})
+# A difference that is repaired is gone by then; a round of very many listings takes its time.
+DRIFT_SECONDS_MAX = 600
+RECONCILE_SECONDS_MAX = 4 * 3600
+# A key, secret or consent is renewed by a person, who may be away: told three times, then red.
+EXPIRY_DAYS = 14
+EXPIRY_CLOSE_DAYS = 7
+EXPIRY_RED_DAYS = 3
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One thing that is late: `what` is stable, `channel` is None where it is about the house."""
+    """One thing that is late: `what` is stable, `channel` is None where it is about the house.
+
+    A `warning` is an alert, and turns nothing red yet.
+    """
 
     what: str
     channel: str | None = None
     age_seconds: float | None = None
     detail: str = ""
+    warning: bool = False
 
 
 # Each part names what it looks for; `since` is when the oldest of it began, `n` how many there are.
@@ -49,6 +64,19 @@ FROM stale_sku WHERE marked_at < :listing_late HAVING count(*) > 0
 UNION ALL
 SELECT 'channel_failing', code, failing_since, 1, failure
 FROM channel WHERE failing_since < :listing_late
+UNION ALL
+SELECT 'drift_open', c.code, min(d.first_seen), count(*),
+  'listings show another number than they should: ' || string_agg(DISTINCT d.cause, ', ')
+FROM drift d JOIN listing l ON l.id = d.listing_id JOIN channel c ON c.id = l.channel_id
+WHERE d.closed_at IS NULL AND d.cause <> 'order_not_pulled' AND d.first_seen < :drift_late
+  AND NOT c.frozen GROUP BY c.code
+UNION ALL
+SELECT 'reconcile_late', c.code, coalesce(r.ended_from, c.connected_at), 1,
+  coalesce(r.failure, 'not every number was read back')
+FROM channel c LEFT JOIN rotation r ON r.channel_id = c.id
+WHERE c.kind NOT IN ('house', 'own_store')
+  AND coalesce(r.ended_from, c.connected_at) < :reconcile_late
+  AND EXISTS (SELECT FROM listing l WHERE l.channel_id = c.id)
 UNION ALL
 SELECT 'channel_silent', code, coalesce(pulled_at, connected_at), 1, 'no orders could be pulled'
 FROM channel WHERE kind NOT IN ('house', 'own_store')
@@ -87,6 +115,8 @@ async def findings(session: AsyncSession, settings: Settings, now: datetime) -> 
             "listing_late": before(settings.listing_late_seconds),
             "silent": before(settings.channel_silent_seconds),
             "delivery_late": before(settings.delivery_late_seconds),
+            "drift_late": before(DRIFT_SECONDS_MAX),
+            "reconcile_late": before(RECONCILE_SECONDS_MAX),
         },
     )
     found = [
@@ -94,11 +124,12 @@ async def findings(session: AsyncSession, settings: Settings, now: datetime) -> 
             what=what,
             channel=channel,
             age_seconds=round((now - since).total_seconds(), 1),
-            detail=f"{count} {noun}" if what not in {"channel_failing", "channel_silent"} else noun,
+            detail=noun if what in OF_THE_CHANNEL else f"{count} {noun}",
         )
         for what, channel, since, count, noun in rows
     ]
     found += await _ledger(session, now)
+    found += await _expiries(session, now)
     return sorted(found, key=lambda finding: -(finding.age_seconds or 0))
 
 
@@ -119,3 +150,32 @@ async def _ledger(session: AsyncSession, now: datetime) -> list[Finding]:
         detail = f"month {check.unsealed} has ended and is not sealed"
         found.append(Finding(what="ledger_unsealed", age_seconds=age, detail=detail))
     return found
+
+
+async def _expiries(session: AsyncSession, now: datetime) -> list[Finding]:
+    """Keys, secrets and consents that end soon, as the channels said when they were last asked."""
+    rows = await session.execute(
+        select(Channel.code, Channel.standing)
+        .where(Channel.standing.is_not(None))
+        .order_by(Channel.id)
+    )
+    found = []
+    for code, standing in rows:
+        near = now + timedelta(days=EXPIRY_DAYS)
+        ends = [each for each in kept_of(standing).expiries if each.ends_at <= near]
+        soonest = min(ends, key=lambda each: each.ends_at, default=None)
+        if soonest is not None:
+            ends_on = f"{soonest.ends_at.astimezone(JST):%Y-%m-%d %H:%M} (Tokyo)"
+            word = "ends" if soonest.ends_at > now else "ended"
+            detail = f"{soonest.name} {word} on {ends_on}"
+            found.append(_expiring(code, detail, soonest.ends_at, now))
+    return found
+
+
+def _expiring(code: str, detail: str, ends_at: datetime, now: datetime) -> Finding:
+    """Each name fires an alert of its own, so that a person hears of it three times."""
+    if ends_at <= now + timedelta(days=EXPIRY_RED_DAYS):
+        return Finding(what="expiry_urgent", channel=code, detail=detail)
+    if ends_at <= now + timedelta(days=EXPIRY_CLOSE_DAYS):
+        return Finding(what="expiry_close", channel=code, detail=detail, warning=True)
+    return Finding(what="expiry_near", channel=code, detail=detail, warning=True)

@@ -78,9 +78,9 @@ class Inbox:
         One with a character that PostgreSQL cannot hold is parked, without it.
         """
         ids = []
-        for order in [order for order in orders if _has_nul(order)]:
+        for order in [order for order in orders if has_nul(order)]:
             await self.park(channel_id, subject=order.order_ref, code=MALFORMED, detail=NUL_TOLD)
-        orders = [order for order in orders if not _has_nul(order)]
+        orders = [order for order in orders if not has_nul(order)]
         async with self._database.transaction() as session:
             last = await _last_hashes(session, channel_id, [order.order_ref for order in orders])
             for order in orders:
@@ -130,9 +130,11 @@ class Inbox:
     async def handle(self, ids: Sequence[int] | None = None) -> int:
         """Handle new events (all, or those of `ids`) in order of arrival; how many were handled.
 
+        Notices that only name an order are not among them: that order is read first.
         Safe to run twice at once: the ledger knows each fact by its name.
         """
-        query = select(InboundEvent).where(InboundEvent.state == "new").order_by(InboundEvent.id)
+        new = (InboundEvent.state == "new") & (InboundEvent.kind != "notice")
+        query = select(InboundEvent).where(new).order_by(InboundEvent.id)
         if ids is not None:
             query = query.where(InboundEvent.id.in_(ids))
         async with self._database.sessions() as session:
@@ -207,7 +209,8 @@ async def settle(
     )
 
 
-def _has_nul(order: OrderSeen) -> bool:
+def has_nul(order: OrderSeen) -> bool:
+    """Whether a text of the order has a character that PostgreSQL cannot hold."""
     return b"\\u0000" in msgspec.json.encode(order)
 
 

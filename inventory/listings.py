@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any
 
 from msgspec import Struct
 from sqlalchemy import RowMapping, bindparam, select, text
@@ -23,10 +22,10 @@ from inventory.models import Listing, Sku, StaleSku
 from inventory.quantities import unseen_units
 from inventory.recipes import AHEAD, STOCK, kits_holding
 from inventory.vocabulary import Kind
+from inventory.wanted import note
 
 REFRESH_MAX = 500
 BLIND_SECONDS_MAX = 600.0
-REASSESS_SECONDS = 3
 CLOSED_READ_SECONDS = 60
 # Channels state order times in whole seconds, cut off: a sale may be up to one second later.
 ORDER_TIME_GRAIN = timedelta(seconds=1)
@@ -39,14 +38,31 @@ class Margins(Struct, frozen=True, kw_only=True):
     quantile: float
 
 
+class Blind(Struct, frozen=True, kw_only=True):
+    """Units that may have been sold unseen since the number was known, and since the watermark."""
+
+    since_known: int = 0
+    since_watermark: int = 0
+
+
 class Assessed(Struct, frozen=True, kw_only=True):
-    """One listing as it stands: the row, its target, and what the target was computed from."""
+    """One listing as it stands: the row, its target, and what the target was computed from.
+
+    `early` units of its parts are held for orders that a channel's number told of.
+    """
 
     row: RowMapping
     target: Target
     shown: Shown | None
-    unseen: int
+    blind: Blind
     stock_revision: int
+    early: int
+
+    @property
+    def unseen(self) -> int:
+        """The units that were taken to be sold unseen when the target was chosen."""
+        raised = self.target.lane is Lane.RAISE
+        return self.blind.since_watermark if raised else self.blind.since_known
 
 
 _LOCK = text(
@@ -65,13 +81,13 @@ WITH RECURSIVE chosen (id, channel_id, sku_id) AS (
 SELECT l.id, l.channel_id, l.channel_sku, l.sku_id, l.quantity_wanted, l.lane, l.revision_wanted,
   l.revision_published, l.wanted_at, l.raise_since, l.quantity_known, l.known_from, l.known_at,
   l.push_id, l.zero_push_id, l.read_after, l.not_before, l.fulfilled_by_channel,
-  l.closed_by_channel, l.closed OR c.kind = 'house' AS closed, l.reassess_at,
+  l.closed_by_channel, l.closed OR c.kind = 'house' AS closed, l.reassess_at, l.failures,
   c.kind, c.watermark, c.relative, l.published_at,
   greatest(s.safety_stock, coalesce(l.safety_stock, c.safety_stock)) AS safety_stock,
   greatest(s.safety_percent, coalesce(l.safety_percent, c.safety_percent)) AS safety_percent,
   coalesce(l.quantity_max, c.quantity_max) AS quantity_max,
   coalesce(l.quantity_floor, c.quantity_floor) AS quantity_floor,
-  stock.available, stock.revision AS stock_revision, {AHEAD} AS ahead,
+  stock.available, stock.revision AS stock_revision, stock.early, {AHEAD} AS ahead,
   sold.sold_after, sold.sold_near, sold.sold_lately, sold.ended
 FROM listing l
 JOIN channel c ON c.id = l.channel_id
@@ -95,22 +111,6 @@ WHERE l.id = ANY(:ids) ORDER BY l.id
 """).bindparams(bindparam("ids"))  # noqa: S608 -- constants
 
 
-_NOTE = text("""
-UPDATE listing l SET lane = n.lane, quantity_wanted = n.wanted, wanted_at = n.wanted_at,
-  revision_wanted = n.revision, revision_published = n.published, raise_since = n.raise_since,
-  reassess_at = n.reassess_at, failures = CASE WHEN n.anew THEN 0 ELSE l.failures END,
-  not_before = CASE WHEN n.anew THEN NULL ELSE l.not_before END
-FROM unnest(CAST(:id AS int[]), CAST(:lane AS text[]), CAST(:quantity_wanted AS int[]),
-  CAST(:wanted_at AS timestamptz[]), CAST(:revision_wanted AS bigint[]),
-  CAST(:revision_published AS bigint[]), CAST(:raise_since AS timestamptz[]),
-  CAST(:reassess_at AS timestamptz[]), CAST(:anew AS bool[]))
-  AS n (id, lane, wanted, wanted_at, revision, published, raise_since, reassess_at, anew)
-WHERE l.id = n.id
-""")
-NOTED = (
-    *("id", "lane", "quantity_wanted", "wanted_at", "revision_wanted", "revision_published"),
-    *("raise_since", "reassess_at"),
-)
 # Locked in order of SKU, as the ledger makes them; one that was made again has another mark.
 _UNMARK = text("""
 WITH done AS MATERIALIZED (
@@ -146,13 +146,15 @@ def _assessed(row: RowMapping, margins: Margins, now: datetime) -> Assessed:
     )
     wanted = wanted_quantity(int(row["available"]), rules)
     shown = _shown(row)
-    target, unseen = _target(row, wanted, shown, margins, now)
+    blind = _blind(row, margins, now) if overwritten(row) else Blind()
+    target = _target(row, wanted, shown, blind)
     return Assessed(
         row=row,
         target=target,
         shown=shown,
-        unseen=unseen,
+        blind=blind,
         stock_revision=int(row["stock_revision"]),
+        early=int(row["early"]),
     )
 
 
@@ -164,42 +166,47 @@ def _shown(row: RowMapping) -> Shown | None:
     return Shown(low=max(int(high - row["sold_near"]), 0), high=max(int(high + row["ended"]), 0))
 
 
-def _unseen(
-    row: RowMapping, margins: Margins, now: datetime, *, since: Sequence[datetime | None]
-) -> int:
-    """Units that may have been sold unseen since the latest of some moments."""
-    seen_until = max((moment for moment in since if moment is not None), default=None)
-    blind = BLIND_SECONDS_MAX if seen_until is None else (now - seen_until).total_seconds()
-    return unseen_units(
-        sold=int(row["sold_lately"]),
-        window_seconds=margins.window_seconds,
-        blind_seconds=min(blind, BLIND_SECONDS_MAX),
-        quantile=margins.quantile,
+def _blind(row: RowMapping, margins: Margins, now: datetime) -> Blind:
+    # A lower number must leave room for what was sold since we last knew the number; a raise gives
+    # back whatever was sold since the watermark.
+    def units(*since: datetime | None) -> int:
+        seen_until = max((moment for moment in since if moment is not None), default=None)
+        blind = BLIND_SECONDS_MAX if seen_until is None else (now - seen_until).total_seconds()
+        return unseen_units(
+            sold=int(row["sold_lately"]),
+            window_seconds=margins.window_seconds,
+            blind_seconds=min(blind, BLIND_SECONDS_MAX),
+            quantile=margins.quantile,
+        )
+
+    return Blind(
+        since_known=units(row["watermark"], row["known_from"]),
+        since_watermark=units(row["watermark"]),
     )
 
 
-def _target(
-    row: RowMapping, wanted: int, shown: Shown | None, margins: Margins, now: datetime
-) -> tuple[Target, int]:
-    """What a listing should show, and the units that were taken to be sold there unseen."""
+def overwritten(row: RowMapping) -> bool:
+    """Whether the listing's number can only be overwritten, so that margins are kept."""
+    return not (row["relative"] or row["kind"] == Kind.OWN_STORE)
+
+
+def _target(row: RowMapping, wanted: int, shown: Shown | None, blind: Blind) -> Target:
+    """What a listing should show."""
     if row["fulfilled_by_channel"]:
-        return Target(wanted=wanted, quantity=wanted, lane=None), 0
+        return Target(wanted=wanted, quantity=wanted, lane=None)
     if row["closed_by_channel"]:
-        return Target(wanted=0, quantity=0, lane=Lane.READ), 0
+        return Target(wanted=0, quantity=0, lane=Lane.READ)
     if row["kind"] == Kind.OWN_STORE:
         # A store that asks us has no number of its own that could be overwritten.
         changed = row["revision_published"] == 0 or row["quantity_known"] != wanted
         lane = (Lane.LOWER if wanted else Lane.ZERO) if changed else None
-        return Target(wanted=wanted, quantity=wanted, lane=lane), 0
+        return Target(wanted=wanted, quantity=wanted, lane=lane)
     if row["relative"]:
         doubted = row["read_after"] is not None and row["published_at"] is not None
-        return target_relative(wanted, shown, doubted=doubted), 0
-    # A lower number must leave room for what was sold since we last knew the number; a raise gives
-    # back whatever was sold since the watermark.
-    since_known = _unseen(row, margins, now, since=(row["watermark"], row["known_from"]))
-    since_watermark = _unseen(row, margins, now, since=(row["watermark"],))
-    target = target_absolute(wanted, shown, lower_margin=since_known, raise_margin=since_watermark)
-    return target, since_watermark if target.lane is Lane.RAISE else since_known
+        return target_relative(wanted, shown, doubted=doubted)
+    return target_absolute(
+        wanted, shown, lower_margin=blind.since_known, raise_margin=blind.since_watermark
+    )
 
 
 async def refresh(session: AsyncSession, *, margins: Margins, now: datetime) -> list[int]:
@@ -232,53 +239,3 @@ async def reassess(session: AsyncSession, *, margins: Margins, now: datetime) ->
     )
     await note(session, await assess(session, ids, margins=margins, now=now), now)
     return len(ids)
-
-
-async def note(session: AsyncSession, assessed: Sequence[Assessed], now: datetime) -> None:
-    """Write down what each listing should show, a new revision where it differs."""
-    noted = [values for listing in assessed if (values := _noted(listing, now))]
-    if noted:
-        columns = {name: [values[name] for values in noted] for name in (*NOTED, "anew")}
-        await session.execute(_NOTE, columns)
-
-
-def _noted(listing: Assessed, now: datetime) -> dict[str, Any]:
-    """What must be written, nothing where all of it stands there already."""
-    row = listing.row
-    values = _wanted(listing, now)
-    # A zero does not wait for what an earlier number was refused for.
-    anew = listing.target.lane is Lane.ZERO and row["lane"] != Lane.ZERO
-    if not anew and all(row[name] == value for name, value in values.items()):
-        return {}
-    return {name: row[name] for name in NOTED} | values | {"anew": anew}
-
-
-def _wanted(listing: Assessed, now: datetime) -> dict[str, Any]:
-    row, target = listing.row, listing.target
-    below = listing.shown is not None and listing.shown.low < target.wanted
-    reassess_at = now + timedelta(seconds=REASSESS_SECONDS) if below else None
-    values: dict[str, Any] = {"reassess_at": reassess_at}
-    if target.lane is None:
-        done = {"lane": None, "raise_since": None, "quantity_wanted": target.wanted}
-        return values | done | {"revision_published": row["revision_wanted"]}
-    values["lane"] = target.lane.value
-    if target.lane is Lane.READ and row["closed_by_channel"]:
-        return values | {"revision_published": row["revision_wanted"]}
-    in_sync = row["revision_published"] >= row["revision_wanted"]
-    if in_sync:
-        values["wanted_at"] = now
-    if in_sync or row["lane"] != target.lane.value or row["quantity_wanted"] != target.wanted:
-        values |= {"revision_wanted": row["revision_wanted"] + 1, "quantity_wanted": target.wanted}
-    values["raise_since"] = _raise_since(row, target, now)
-    return values
-
-
-def _raise_since(row: RowMapping, target: Target, now: datetime) -> datetime | None:
-    """When the number now wanted was first wanted: it may fall meanwhile, but not rise."""
-    if target.lane is not Lane.RAISE:
-        return None
-    waiting = row["raise_since"] is not None and row["quantity_wanted"] is not None
-    if waiting and target.wanted <= row["quantity_wanted"]:
-        since: datetime = row["raise_since"]
-        return since
-    return now

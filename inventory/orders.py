@@ -211,8 +211,8 @@ def settle(
 
     Units are reserved in the order of `pool`, the remainder at its first location; they are
     shipped from where they were taken, in the same order, and released the other way round. An
-    order that the channel fulfils itself, or one that is past, ships none of ours. `shipped_at` is when what was shipped
-    left the shelf.
+    order that the channel fulfils itself ships none of ours, nor does one that is past.
+    `shipped_at` is when what was shipped left the shelf.
     """
     for number, (_, line) in enumerate(sorted(order.lines.items())):
         for sku_id, per_unit in line.recipe.items():

@@ -99,6 +99,8 @@ CROSS JOIN LATERAL (
 ) lines
 WHERE p.sku_id = :sku AND p.reserved > 0 AND p.location_id = ANY(:pool)
   AND NOT o.cancelled AND NOT o.fulfilled_by_channel
+  -- A shop that is only looked at: whoever kept its stock so far decides about its orders.
+  AND NOT (h.frozen AND h.live_at IS NULL)
   AND o.ordered_at IS NOT NULL
   AND (x.id IS NULL OR x.state = 'refused' AND x.decided_by = :desk)
   AND (CAST(:orders AS bigint[]) IS NULL OR o.id = ANY(CAST(:orders AS bigint[])))

@@ -11,30 +11,38 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from msgspec.structs import replace
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory.availability import Lane
-from inventory.listings import Assessed, Margins, assess, note
+from inventory import outcomes as ends
+from inventory.availability import Lane, taken_back
+from inventory.listings import Assessed, Margins, assess, overwritten
 from inventory.models import Channel, Listing, Push, PushRow, Switch
 from inventory.vocabulary import PushOutcome, PushStatus, QuantityPush
+from inventory.wanted import note
 
-BACKOFF_SECONDS_MAX = 300
 LOST_SECONDS = 60
-SETTLE_SECONDS = 2
+ZERO, NUMBER, RESYNC, BULK = "zero", "number", "resync", "bulk"
 
 
 class Claim(Struct, frozen=True, kw_only=True):
-    """A batch of numbers to send to one channel."""
+    """A batch of numbers to send to one channel.
+
+    `lane`: `zero`, `number`, `resync` (not urgent at all) or `bulk`. `takes_back`: the one number
+    in it goes as a guarded decrement.
+    """
 
     push_id: int
     channel_id: int
     lane: str
     sent_at: datetime
     pushes: tuple[QuantityPush, ...]
+    takes_back: bool = False
 
 
+# A number that was never published may be one of a hundred thousand: what sells goes before it.
+# What is in a bulk job goes by itself only where another number is wanted meanwhile.
 _DUE = text("""
 SELECT l.id FROM listing l JOIN channel c ON c.id = l.channel_id
 WHERE l.channel_id = :channel AND l.revision_published < l.revision_wanted
@@ -45,8 +53,35 @@ WHERE l.channel_id = :channel AND l.revision_published < l.revision_wanted
       OR l.lane = 'raise' AND c.watermark > coalesce(l.raise_since, :now)
       OR l.lane = 'raise' AND c.relative AND c.watermark > l.known_at)
   END
-ORDER BY l.lane = 'raise', l.wanted_at NULLS FIRST, l.id LIMIT :most
+  AND NOT EXISTS (SELECT FROM push p JOIN push_row r ON r.push_id = p.id
+    WHERE p.channel_id = :channel AND p.ended_at IS NULL AND p.lane = 'bulk'
+      AND r.listing_id = l.id AND r.revision >= l.revision_wanted)
+ORDER BY l.lane = 'raise', l.published_at IS NULL, l.wanted_at NULLS FIRST, l.id LIMIT :most
 FOR NO KEY UPDATE OF l SKIP LOCKED
+""")
+_TAKE = {
+    True: text("UPDATE listing SET zero_push_id = :push WHERE id = ANY(:ids)"),
+    False: text("UPDATE listing SET push_id = :push WHERE id = ANY(:ids)"),
+}
+_ROWS = text("""
+INSERT INTO push_row (push_id, listing_id, quantity, change, lane, revision, stock_revision,
+  decided_at, watermark, known_low, unseen)
+SELECT :push, n.id, n.quantity, n.change, n.lane, l.revision_wanted, n.stock_revision,
+  n.decided_at, n.watermark, n.known_low, n.unseen
+FROM unnest(CAST(:id AS int[]), CAST(:quantity AS int[]), CAST(:change AS int[]),
+  CAST(:lane AS text[]), CAST(:stock_revision AS bigint[]), CAST(:decided_at AS timestamptz[]),
+  CAST(:watermark AS timestamptz[]), CAST(:known_low AS int[]), CAST(:unseen AS int[]))
+  AS n (id, quantity, change, lane, stock_revision, decided_at, watermark, known_low, unseen)
+JOIN listing l ON l.id = n.id
+""")
+# Whatever was pushed since the wish is pushed again; a resync without marks is over.
+_UNMARK = text("""
+DELETE FROM resync_mark m USING unnest(CAST(:ids AS int[])) AS n (id)
+WHERE m.listing_id = n.id AND m.marked_at <= :since
+""")
+_RESYNC_OVER = text("""
+UPDATE resync r SET ended_at = :now WHERE r.ended_at IS NULL AND r.channel_id = :channel
+  AND NOT EXISTS (SELECT FROM resync_mark m WHERE m.channel_id = r.channel_id)
 """)
 
 
@@ -65,35 +100,29 @@ async def claim(
     most: int,
     margins: Margins,
     now: datetime,
+    takes_back: bool = False,
 ) -> Claim | None:
     """Take up to `most` numbers that may be sent now, zeros or the others; None if there are none.
 
     The numbers are computed anew here. A listing found in sync is noted as such and left out.
+    `takes_back`: the channel takes guarded decrements, one in a call, for a number that stands
+    alone and would be kept lower by the margin.
     """
     if await frozen(session, channel_id):
         return None
-    ids = await session.scalars(
-        _DUE,
-        {
-            "channel": channel_id,
-            "zero": zero,
-            "now": now,
-            "most": most,
-        },
-    )
-    assessed = await assess(session, list(ids), margins=margins, now=now)
+    which = {"channel": channel_id, "zero": zero, "now": now, "most": most}
+    ids = list(await session.scalars(_DUE, which))
+    if not ids:
+        return None
+    assessed = await assess(session, ids, margins=margins, now=now)
     await note(session, assessed, now)
     ready = [listing for listing in assessed if _may_go(listing, zero=zero)]
-    if not ready:
-        return None
-    lane = "zero" if zero else "number"
-    push = Push(channel_id=channel_id, lane=lane, sent_at=now)
-    session.add(push)
-    await session.flush()
-    for listing in ready:
-        await _take(session, push.id, listing, now)
-    pushes = tuple(_quantity_push(push.id, listing) for listing in ready)
-    return Claim(push_id=push.id, channel_id=channel_id, lane=lane, sent_at=now, pushes=pushes)
+    alone = _taken_back(ready[0]) if takes_back and len(ready) == 1 else None
+    lane = ZERO if zero else NUMBER
+    if alone is not None:
+        taken = await take(session, channel_id, [alone], lane=lane, now=now)
+        return None if taken is None else replace(taken, takes_back=True)
+    return await take(session, channel_id, ready, lane=lane, now=now)
 
 
 def _may_go(listing: Assessed, *, zero: bool) -> bool:
@@ -112,26 +141,57 @@ def _may_go(listing: Assessed, *, zero: bool) -> bool:
     return since is not None and not rose and bool(row["watermark"] > since)
 
 
-async def _take(session: AsyncSession, push_id: int, listing: Assessed, now: datetime) -> None:
+def _taken_back(listing: Assessed) -> Assessed | None:
+    """The same as a guarded decrement, where nothing of it is on its way and none was refused."""
+    row = listing.row
+    if not overwritten(row) or row["push_id"] is not None or row["failures"]:
+        return None
+    target = taken_back(listing.target, listing.shown)
+    return None if target is None else replace(listing, target=target)
+
+
+async def take(
+    session: AsyncSession,
+    channel_id: int,
+    ready: Sequence[Assessed],
+    *,
+    lane: str,
+    now: datetime,
+    decided_at: Mapping[int, datetime] | None = None,
+) -> Claim | None:
+    """Note these numbers as on their way, each with the proof that it may go; None without any.
+
+    `decided_at` is since when each was wanted; without it, its raise was wanted at `raise_since`.
+    """
+    if not ready:
+        return None
+    push = Push(channel_id=channel_id, lane=lane, sent_at=now)
+    session.add(push)
+    await session.flush()
+    if lane != BULK:
+        ids = [listing.row["id"] for listing in ready]
+        await session.execute(_TAKE[lane == ZERO], {"push": push.id, "ids": ids})
+    rows = [_proof(listing, now, decided_at or {}) for listing in ready]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    await session.execute(_ROWS, columns | {"push": push.id})
+    pushes = tuple(_quantity_push(push.id, listing) for listing in ready)
+    return Claim(push_id=push.id, channel_id=channel_id, lane=lane, sent_at=now, pushes=pushes)
+
+
+def _proof(listing: Assessed, now: datetime, decided_at: Mapping[int, datetime]) -> dict[str, Any]:
     row, target = listing.row, listing.target
-    column = "zero_push_id" if target.lane is Lane.ZERO else "push_id"
-    await session.execute(update(Listing).where(Listing.id == row["id"]).values({column: push_id}))
-    revision = select(Listing.revision_wanted).where(Listing.id == row["id"]).scalar_subquery()
-    await session.execute(
-        insert(PushRow).values(
-            push_id=push_id,
-            listing_id=row["id"],
-            quantity=target.quantity,
-            change=target.change,
-            lane=target.lane.value if target.lane else "",
-            revision=revision,
-            stock_revision=listing.stock_revision,
-            decided_at=(row["raise_since"] if target.lane is Lane.RAISE else None) or now,
-            watermark=row["watermark"],
-            known_low=listing.shown.low if listing.shown else None,
-            unseen=listing.unseen,
-        )
-    )
+    decided = decided_at.get(row["id"]) or row["raise_since"]
+    return {
+        "id": row["id"],
+        "quantity": target.quantity,
+        "change": target.change,
+        "lane": target.lane.value if target.lane else "",
+        "stock_revision": listing.stock_revision,
+        "decided_at": (decided if target.lane is Lane.RAISE else None) or now,
+        "watermark": row["watermark"],
+        "known_low": listing.shown.low if listing.shown else None,
+        "unseen": listing.unseen,
+    }
 
 
 def _quantity_push(push_id: int, listing: Assessed) -> QuantityPush:
@@ -160,101 +220,39 @@ async def finish(
     if push is None or push.ended_at is not None:
         return
     push.ended_at, push.failure = now, failure
+    await session.flush()
     by_sku: Mapping[str, PushOutcome] = {outcome.channel_sku: outcome for outcome in outcomes}
-    rows = await session.execute(
-        select(PushRow, Listing, Channel.relative)
-        .join(Listing, Listing.id == PushRow.listing_id)
-        .join(Channel, Channel.id == Listing.channel_id)
-        .where(PushRow.push_id == push_id)
-        .order_by(Listing.id)
-        .with_for_update(of=Listing, key_share=True)
-    )
-    for row, listing, relative in rows:
-        outcome = by_sku.get(listing.channel_sku)
-        overtaken = _let_go(listing, push)
+    sent = await ends.load(session, push_id)
+    for each in sent:
+        outcome = by_sku.get(each.channel_sku)
+        overtaken = each.let_go(push.id, push.sent_at)
         if outcome is None:
-            row.status, row.code = "unsent", failure or ""
-            listing.not_before = now + timedelta(seconds=wait_seconds)
-            listing.failure = f"not sent: {failure}" if failure else listing.failure
+            each.unsent(failure, wait_seconds=wait_seconds, now=now)
         else:
-            row.status, row.code = outcome.status.value, outcome.code
-            _apply(listing, row, outcome, push.sent_at, now, relative=relative)
+            each.hear(outcome, push.sent_at, now)
         if overtaken:
-            _forget(listing, now)
+            each.forget(now)
+    await ends.save(session, push_id, sent)
+    await done_again(session, push, sent, now)
 
 
-def _let_go(listing: Listing, push: Push) -> bool:
-    """Free the listing of this push; whether a zero overtook it meanwhile."""
-    if listing.zero_push_id == push.id:
-        listing.zero_push_id = None
-        return False
-    overtaken = listing.zero_push_id is not None or (
-        listing.known_from is not None
-        and listing.known_from >= push.sent_at
-        and listing.quantity_published == 0
-    )
-    listing.push_id = None
-    return overtaken
-
-
-def _apply(
-    listing: Listing,
-    row: PushRow,
-    outcome: PushOutcome,
-    sent_at: datetime,
-    now: datetime,
-    *,
-    relative: bool,
+async def done_again(
+    session: AsyncSession, push: Push, sent: Sequence[ends.Sent], now: datetime
 ) -> None:
-    if outcome.status is not PushStatus.ACCEPTED:
-        listing.failure = f"{outcome.code} {outcome.detail}".strip()[:500]
-    if outcome.status is PushStatus.UNKNOWN:
-        _forget(listing, now)
+    """Whatever was accepted need not be pushed again by a resync that was asked for before."""
+    accepted = [each.id for each in sent if each.status == PushStatus.ACCEPTED.value]
+    if not accepted:
         return
-    if outcome.status is PushStatus.REFUSED:
-        listing.failures += 1
-        wait = min(2**listing.failures, BACKOFF_SECONDS_MAX)
-        listing.not_before = now + timedelta(seconds=wait)
-        return
-    if relative and row.change is not None and listing.quantity_known is not None:
-        listing.quantity_known += row.change
-    elif not _doubted(listing, sent_at):
-        listing.quantity_known = row.quantity
-        listing.known_from, listing.known_at = sent_at, now
-    listing.quantity_published, listing.published_at = row.quantity, now
-    if not _doubted(listing, sent_at):
-        listing.revision_published = max(listing.revision_published, row.revision)
-    listing.failures, listing.failure, listing.not_before = 0, None, None
-    listing.reassess_at = now
-
-
-def _doubted(listing: Listing, sent_at: datetime) -> bool:
-    """Whether another push may have landed after this one, so that its number proves nothing."""
-    if listing.read_after is None:
-        return False
-    return sent_at < listing.read_after - timedelta(seconds=SETTLE_SECONDS)
-
-
-def _forget(listing: Listing, now: datetime) -> None:
-    """We no longer know what stands there: read back, then decide (L8)."""
-    listing.quantity_known = None
-    listing.known_from = listing.known_at = None
-    listing.revision_published = min(listing.revision_published, listing.revision_wanted - 1)
-    listing.lane = Lane.ZERO.value if listing.quantity_wanted == 0 else Lane.READ.value
-    listing.read_after = now + timedelta(seconds=SETTLE_SECONDS)
-    # An own store is never read: assessing it anew is what sends its number again.
-    listing.reassess_at = now
+    gone = await session.execute(_UNMARK, {"ids": accepted, "since": push.sent_at})
+    if gone.rowcount:  # type: ignore[attr-defined]  # every DML result has it
+        await session.execute(_RESYNC_OVER, {"channel": push.channel_id, "now": now})
 
 
 async def lost_pushes(session: AsyncSession, now: datetime) -> list[int]:
     """Pushes whose sender died: nobody knows whether they were applied."""
-    return list(
-        await session.scalars(
-            select(Push.id).where(
-                Push.ended_at.is_(None), Push.sent_at < now - timedelta(seconds=LOST_SECONDS)
-            )
-        )
-    )
+    lost = now - timedelta(seconds=LOST_SECONDS)
+    query = select(Push.id).where(Push.ended_at.is_(None), Push.lane != BULK, Push.sent_at < lost)
+    return list(await session.scalars(query))
 
 
 async def push_refs(session: AsyncSession, push_id: int) -> list[str]:

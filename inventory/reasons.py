@@ -48,7 +48,10 @@ class Asker(StrEnum):
 
 
 class Action(StrEnum):
-    """What is left to do: ask the channel to cancel, wait, nothing, or ask a person."""
+    """What is left to do: end the order, wait, nothing, or ask a person what to do.
+
+    An order is ended by the channel's API, or by a person in its admin where it has none.
+    """
 
     CANCEL = "cancel"
     WAIT = "wait"
@@ -114,6 +117,7 @@ _STORE_RATE = "Yahoo!: order cancel rate on the store's rating page; reason grou
 _NOT_SAID = "Yahoo!: the rate's page does not name this case; UNCONFIRMED, taken as not"
 _ADMIN = "Shopify: no metric of its own; Shopify Payments keeps the card fee on a refund"
 _VOIDED = "Shopify: no metric of its own; a declined or fraudulent payment is not captured"
+_BY_HAND = "EC-CUBE: its Web API plugin has no cancel mutation; a person does it in the admin"
 _OWN = "an own store has no marketplace and no metric"
 
 # The shop may ask the channel to cancel an open order: reason code, counts, weighs.
@@ -123,6 +127,7 @@ _MAY_CANCEL = (
     (Kind.RAKUTEN, OUT_OF_STOCK, "8", UNCONFIRMED, True, _POINTS),
     (Kind.YAHOO, OUT_OF_STOCK, "210", YES, True, _STORE_RATE),
     (Kind.SHOPIFY, OUT_OF_STOCK, "INVENTORY", NO, True, _ADMIN),
+    (Kind.ECCUBE, OUT_OF_STOCK, "out_of_stock", NO, False, _BY_HAND),
 )
 # No cancellation is taken just now: Amazon while payment is pending, Rakuten in status 400.
 _MUST_WAIT = (

@@ -33,19 +33,48 @@ v.on_hand - v.reserved - CASE WHEN r.in_kit THEN greatest(p.safety_stock,
   ceil(greatest(v.on_hand - v.reserved, 0) * p.safety_percent / 100.0)) ELSE 0 END
 """
 
+# Units that a channel's number says were sold, and whose orders are not in the ledger yet. Order
+# times are cut off to the second: an order counts as seen where all of its second lies within.
+EARLY = """
+early (listing_id, channel_id, sku_id, units) AS (
+  SELECT h.listing_id, h.channel_id, h.sku_id, h.units - coalesce((
+    SELECT sum(o.ordered) FROM order_line o
+    WHERE o.listing_id = h.listing_id AND o.ordered_at >= lower(h.span)
+      AND h.span @> tstzrange(o.ordered_at, o.ordered_at + interval '1 second')), 0)
+  FROM (
+    SELECT e.listing_id, l.channel_id, l.sku_id, sum(e.units) AS units,
+      range_agg(tstzrange(e.since, e.until, '(]')) AS span
+    FROM early_sale e JOIN listing l ON l.id = e.listing_id JOIN channel c ON c.id = l.channel_id
+    WHERE c.watermark IS NULL OR c.watermark < e.until
+    GROUP BY e.listing_id, l.channel_id, l.sku_id
+  ) h
+)
+"""
+
 # Behind `WITH RECURSIVE chosen (id, channel_id, sku_id) AS (…)`, which has each listing once: one
 # row for each listing, with the part that is the scarcest in the channel's pool. `available` counts
-# units, or whole kits. `revision` is the ledger's: of a kit, the sum over its parts.
+# units, or whole kits. `revision` is the ledger's: of a kit, the sum over its parts. `early` units
+# were sold for all we know, and count as reserved in every pool that shares a location with theirs.
 STOCK = f"""
-asked (sku_id) AS (SELECT DISTINCT sku_id FROM chosen), {CONTENT}, part AS (
-  SELECT l.id AS listing_id, r.in_kit, r.units, p.code, v.on_hand, v.reserved, v.revision,
+{EARLY}, asked (sku_id) AS (
+  SELECT sku_id FROM chosen UNION SELECT sku_id FROM early WHERE units > 0
+), {CONTENT}, held (channel_id, part_id, units) AS (
+  SELECT e.channel_id, r.part_id, e.units * r.units
+  FROM early e JOIN content r ON r.sku_id = e.sku_id WHERE e.units > 0
+), part AS (
+  SELECT l.id AS listing_id, r.in_kit, r.units, p.code, v.on_hand, v.reserved, v.early, v.revision,
     {FREE} AS free
   FROM chosen l JOIN channel c ON c.id = l.channel_id
   JOIN content r ON r.sku_id = l.sku_id JOIN sku p ON p.id = r.part_id
   CROSS JOIN LATERAL (
+    SELECT coalesce(sum(h.units), 0) AS units FROM held h JOIN channel w ON w.id = h.channel_id
+    WHERE h.part_id = r.part_id AND (w.location_ids IS NULL OR c.location_ids IS NULL
+      OR w.location_ids && c.location_ids)
+  ) h
+  CROSS JOIN LATERAL (
     SELECT coalesce(sum(s.on_hand) FILTER (WHERE s.fed), 0) AS on_hand,
-      coalesce(sum(s.reserved) FILTER (WHERE s.fed), 0) AS reserved,
-      coalesce(sum(s.revision), 0) AS revision
+      coalesce(sum(s.reserved) FILTER (WHERE s.fed), 0) + h.units AS reserved,
+      h.units AS early, coalesce(sum(s.revision), 0) AS revision
     FROM (
       SELECT b.on_hand, b.reserved, b.revision, b.location_id = ANY(
         coalesce(c.location_ids, ARRAY(SELECT id FROM location WHERE sellable))) AS fed
@@ -54,7 +83,8 @@ asked (sku_id) AS (SELECT DISTINCT sku_id FROM chosen), {CONTENT}, part AS (
   ) v
 ), stock AS (
   SELECT DISTINCT ON (listing_id) listing_id, in_kit, units, code, on_hand, reserved, free,
-    floor(free / units) AS available, sum(revision) OVER (PARTITION BY listing_id) AS revision
+    floor(free / units) AS available, sum(revision) OVER (PARTITION BY listing_id) AS revision,
+    sum(early) OVER (PARTITION BY listing_id) AS early
   FROM part ORDER BY listing_id, floor(free / units), code
 )
 """  # noqa: S608 -- constants

@@ -20,7 +20,9 @@ class ChannelRow(Struct, frozen=True, kw_only=True):
     """One connected shop. Its credentials are never shown; `has_credentials` says if there are any.
 
     `watermark`: every order placed up to then is in our hands. `failing_since` is when pulls or
-    pushes began to fail without a success since.
+    pushes began to fail without a success since. `live_at` null: nothing is published to it until
+    somebody lets it go live. `standing` is what it last said of its keys and dangers, at
+    `standing_at`. Its orders are all known from `history_from` on; null: from `connected_at`.
     """
 
     id: int
@@ -42,6 +44,10 @@ class ChannelRow(Struct, frozen=True, kw_only=True):
     failing_since: datetime | None
     failure: str | None
     connected_at: datetime
+    live_at: datetime | None
+    standing: dict[str, Any] | None
+    standing_at: datetime | None
+    history_from: datetime | None
 
 
 class ListingShown(Struct, frozen=True, kw_only=True):
@@ -126,6 +132,7 @@ _CHANNELS = """
 SELECT c.id, c.code, c.kind, c.base_url, c.settings, c.credentials IS NOT NULL AS has_credentials,
   c.frozen, c.safety_stock, c.safety_percent, c.quantity_max, c.quantity_floor, c.desk_policy,
   c.metrics, c.watermark, c.pulled_at, c.failing_since, c.failure, c.connected_at,
+  c.live_at, c.standing, c.standing_at, c.history_from,
   CASE WHEN c.location_ids IS NOT NULL THEN ARRAY(
     SELECT l.code FROM unnest(c.location_ids) WITH ORDINALITY AS o (id, n)
     JOIN location l ON l.id = o.id ORDER BY o.n) END AS locations
@@ -160,8 +167,8 @@ SELECT l.id, l.channel_sku, s.code AS sku, l.safety_stock, l.safety_percent, l.q
   greatest(s.safety_percent, coalesce(l.safety_percent, c.safety_percent)) AS rule_percent,
   coalesce(l.quantity_max, c.quantity_max) AS rule_max,
   coalesce(l.quantity_floor, c.quantity_floor) AS rule_floor, {AHEAD} AS ahead,
-  stock.available, stock.on_hand, stock.reserved, stock.in_kit, stock.units, stock.free,
-  stock.code AS part, c.frozen
+  stock.available, stock.on_hand, stock.reserved, stock.early, stock.in_kit, stock.units,
+  stock.free, stock.code AS part, c.frozen
 FROM listing l JOIN channel c ON c.id = l.channel_id JOIN sku s ON s.id = l.sku_id
 JOIN stock ON stock.listing_id = l.id ORDER BY l.id
 """)  # noqa: S608 -- constants

@@ -137,10 +137,10 @@ async def _metrics(
             SalesOrder.ordered_at <= now,
         )
         orders = await session.scalar(placed) or 0
+    # Until the past has been read to its end, nobody knows how many orders lay before us.
+    known_from = channel.history_from or channel.connected_at
     standings = [penalties.standing(rules, orders, stage, now=now) for stage in stages]
     return [
-        penalties.metric(
-            rules, each, now=now, known_from=channel.connected_at, seen_from=standings[0]
-        )
+        penalties.metric(rules, each, now=now, known_from=known_from, seen_from=standings[0])
         for each in standings
     ]

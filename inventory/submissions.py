@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import casework, reasons
 from inventory.cancellations import lock, order_state, withdraw
-from inventory.casework import FAILED_ALERT
+from inventory.casework import BY_HAND_ALERT, FAILED_ALERT
 from inventory.models import Cancellation, Channel, OrderLine, Oversell, SalesOrder
 from inventory.reasons import Action, Asker, OrderState
 from inventory.vocabulary import CancelRequest, Kind, Reason
@@ -28,6 +28,9 @@ READ_SECONDS_MAX = 120
 # An unanswered call is over by then; an accepted one (a feed, a job) may take its time.
 RESEND_SECONDS = 120
 RESEND_ACCEPTED_SECONDS = 900
+# Where a person has to end the order: the reference that says so; nothing is ever sent again.
+BY_HAND = "by hand"
+BY_HAND_SECONDS_MAX = 365 * 86_400
 
 
 class Submission(Struct, frozen=True, kw_only=True):
@@ -100,6 +103,19 @@ async def accepted(
         "reference": reference,
     }
     casework.note(session, row.oversell_id, "submitted", detail, now=now)
+
+
+async def by_hand(session: AsyncSession, submission: Submission, now: datetime) -> None:
+    """The channel takes no cancellation by API: a person is asked to end the order there."""
+    row = await _lock_attempt(session, submission)
+    if row is None:
+        return
+    row.reference, row.failure = BY_HAND, None
+    row.due_at = now + timedelta(seconds=FIRST_READ_SECONDS)
+    detail = {"cancellation": row.id, "order_ref": submission.request.order_ref}
+    casework.note(session, row.oversell_id, "asked_by_hand", detail, now=now)
+    why = "this channel has no API for it: end the order in the shop's own admin, as out of stock"
+    await casework.call_person(session, BY_HAND_ALERT, row, why, now)
 
 
 async def unanswered(
@@ -179,6 +195,8 @@ async def judge(
 
 
 def _resend_seconds(row: Cancellation) -> int:
+    if row.reference == BY_HAND:
+        return BY_HAND_SECONDS_MAX
     return RESEND_ACCEPTED_SECONDS if row.reference else RESEND_SECONDS
 
 
@@ -186,6 +204,7 @@ async def _fail(session: AsyncSession, row: Cancellation, words: str, now: datet
     row.state, row.failure, row.due_at = "failed", words[:500], None
     detail = {"cancellation": row.id, "why": row.failure}
     casework.note(session, row.oversell_id, "failed", detail, now=now)
+    await casework.answered(session, BY_HAND_ALERT, row, now)
     await casework.release_shipping(session, row, "the channel did not cancel the order", now)
     await casework.call_person(session, FAILED_ALERT, row, row.failure, now)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from inventory.calls_made import CallsMade
 from inventory.reports_channels import ChannelStatus, Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -110,11 +111,30 @@ def _channel_value(name: str, channel: ChannelStatus, status: Status) -> float |
     return (status.as_of - channel.watermark).total_seconds()
 
 
+def _call_families(calls: Sequence[CallsMade]) -> Iterator[GaugeMetricFamily]:
+    for name, help_ in (
+        ("calls_used", "Calls or points of an endpoint's budget that were used"),
+        ("calls_refused", "Calls that the channel answered as too many"),
+    ):
+        labels = ("channel", "kind", "endpoint")
+        family = GaugeMetricFamily(f"hikiate_channel_{name}", help_, labels=labels)
+        for made in calls:
+            family.add_metric(
+                (made.channel, made.kind, made.endpoint), getattr(made, name.removeprefix("calls_"))
+            )
+        yield family
+
+
 async def render(
-    session: AsyncSession, status: Status, http: HttpMetrics, *, waiting: int
+    session: AsyncSession,
+    status: Status,
+    http: HttpMetrics,
+    *,
+    waiting: int,
+    calls: Sequence[CallsMade],
 ) -> bytes:
     """All metrics in Prometheus' text format; `waiting` facts of this process wait for a commit."""
-    families = list(_channel_families(status))
+    families = [*_channel_families(status), *_call_families(calls)]
     families += [
         GaugeMetricFamily(f"hikiate_{name}", help_, value=getattr(status, name))
         for name, help_ in _HOUSE_GAUGES.items()

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from channels import registry
 from channels.amazon import settings as amazon
+from channels.eccube import settings as eccube
 from channels.rakuten import settings as rakuten
 from channels.shopify import settings as shopify
 from channels.yahoo import settings as yahoo
@@ -34,6 +35,7 @@ BUDGETS = {
     "yahoo": yahoo.BUDGETS,
     "amazon": amazon.BUDGETS,
     "shopify": shopify.BUDGETS,
+    "eccube": eccube.BUDGETS,
 }
 REQUIRED = {
     "DATABASE_URL": "postgresql://x/y",
@@ -149,7 +151,7 @@ def test_json_and_python_samples_can_be_read() -> None:
             compile(block.text, block.document, "exec")
 
 
-@pytest.mark.parametrize("kind", ["rakuten", "yahoo", "amazon", "shopify"])
+@pytest.mark.parametrize("kind", ["rakuten", "yahoo", "amazon", "shopify", "eccube"])
 def test_a_guide_connects_a_shop_and_names_what_its_adapter_knows(kind: str) -> None:
     guide = f"docs/channels/{kind}.md"
     [sample] = blocks("json", document=ROOT / guide)
@@ -170,7 +172,9 @@ def test_a_guide_connects_a_shop_and_names_what_its_adapter_knows(kind: str) -> 
 def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "required"
-    return {None: "none", True: "true", False: "false"}.get(field.default, str(field.default))
+    if field.default is None or isinstance(field.default, bool):
+        return str(field.default).lower()
+    return str(field.default)
 
 
 def _public_key() -> str:

@@ -17,7 +17,19 @@ from structlog.contextvars import bound_contextvars
 
 from inventory import collector, config, logs
 from inventory.doorbell import QUEUE_OF, make_celery
-from workers import desk, notify, process, pull, push, sweep
+from workers import (
+    bulk,
+    desk,
+    history,
+    notices,
+    notify,
+    onboarding,
+    process,
+    pull,
+    push,
+    reconcile,
+    sweep,
+)
 from workers.runtime import LoopThread, Runtime
 
 if TYPE_CHECKING:
@@ -76,16 +88,21 @@ def _task(name: str, work: Callable[..., Awaitable[int]]) -> None:
 
 _task("pull", pull.work)
 _task("process", process.work)
+_task("notices", notices.work)
 _task("expire", process.expire)
 _task("refresh", push.refresh)
 _task("push", push.push)
 _task("read", push.read)
+_task("bulk", bulk.work)
+_task("reconcile", reconcile.work)
 _task("desk", desk.work)
 _task("notify", notify.work)
 _task("sweep", sweep.work)
 _task("tidy", sweep.tidy)
 _task("check", sweep.check)
 _task("watch", sweep.watch)
+_task("history", history.work)
+_task("standing", onboarding.work)
 
 
 @worker_process_init.connect

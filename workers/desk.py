@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
-from channels.base import AuthExpired, BadAnswer, ChannelError, Rejected, RetryLater
+from channels.base import AuthExpired, BadAnswer, Cancels, ChannelError, Rejected, RetryLater
+from channels.purposes import Purpose, asks
 from inventory import cancellations, endings, oversells, submissions
 from inventory.submissions import CALL_SECONDS_MAX
 
@@ -97,6 +98,7 @@ async def _observe(house: House) -> int:
     return done
 
 
+@asks(Purpose.CANCEL)
 async def _serve(house: House, channel_id: int, ends: float) -> int:
     """Settle, read back and submit for one channel, until it wants to be left alone."""
     async with house.lease(f"desk:{channel_id}") as mine:
@@ -145,7 +147,10 @@ class _Desk:
                 async with database.transaction() as session:
                     await endings.close_listing(session, listing_id, cancellation_id, now)
         async with database.transaction() as session:
-            return await endings.settle(session, cancellation_id, now)
+            settled = await endings.settle(session, cancellation_id, now)
+            if settled and self._adapter.capabilities.restocks:
+                await endings.read_again(session, cancellation_id, now)
+        return settled
 
     async def submit(self, cancellation_id: int) -> bool:
         """Send one approved cancellation; noted as submitted before the call (L8)."""
@@ -155,6 +160,10 @@ class _Desk:
             )
         if submission is None:
             return False
+        if self._adapter.capabilities.cancels is Cancels.NONE:
+            async with self._house.database.transaction() as session:
+                await submissions.by_hand(session, submission, self._house.clock.now())
+            return True
         try:
             async with asyncio.timeout(CALL_SECONDS_MAX):
                 reference = await self._adapter.cancel_order(submission.request)

@@ -11,6 +11,7 @@ from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from channels.base import AuthExpired, ChannelError, RetryLater, Throttled
+from channels.purposes import Purpose, asks
 from inventory.inbox import HANDLE_MAX
 from inventory.models import Channel, InboundEvent, OrderLine, SalesOrder
 
@@ -44,6 +45,7 @@ async def work(runtime: Runtime, channel_id: int) -> int:
     return stored
 
 
+@asks(Purpose.PULL)
 async def pull_once(runtime: Runtime, channel_id: int) -> tuple[int, float]:
     """One pull: how many snapshots were new, and how many seconds to wait for the next."""
     try:
@@ -127,7 +129,8 @@ async def _is_busy(runtime: Runtime) -> bool:
     """Whether anything was sold lately, on whatever channel."""
     since = runtime.clock.now() - timedelta(minutes=BUSY_MINUTES)
     async with runtime.database.sessions() as session:
-        return bool(await session.scalar(select(exists().where(SalesOrder.recorded_at > since))))
+        sold = exists().where(SalesOrder.recorded_at > since, SalesOrder.past.is_(False))
+        return bool(await session.scalar(select(sold)))
 
 
 async def _hurried(adapter: Adapter) -> float:

@@ -7,21 +7,31 @@ import contextlib
 from typing import TYPE_CHECKING
 
 import structlog
-from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import select
 
 from channels.base import AuthExpired, ChannelError, OutcomeUnknown, RetryLater
-from inventory import alerts, deliveries, listings, publishing, readings, shortages
+from channels.purposes import Purpose, asking
+from inventory import (
+    alerts,
+    bulks,
+    deliveries,
+    listings,
+    publishing,
+    readings,
+    resyncs,
+    shortages,
+)
 from inventory.models import Channel
 from inventory.vocabulary import Kind, PushOutcome, PushStatus
 from workers.pull import AUTH_SECONDS
+from workers.waiting import waiting
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from channels.base import Adapter
     from inventory.publishing import Claim
     from workers.runtime import Runtime
+
+__all__ = ["push", "read", "refresh", "ring_channels", "settle_lost", "waiting"]
 
 log = structlog.get_logger()
 
@@ -31,6 +41,11 @@ REPEATS_MAX = 2
 # A push without an end by then is in doubt; `publishing.LOST_SECONDS` is longer, so that nothing
 # of it is still under way when its numbers are read back.
 CALL_SECONDS_MAX = 45
+PURPOSES = {
+    publishing.ZERO: Purpose.ZERO,
+    publishing.NUMBER: Purpose.NUMBER,
+    publishing.RESYNC: Purpose.BACKGROUND,
+}
 
 
 async def refresh(runtime: Runtime) -> int:
@@ -56,37 +71,6 @@ async def _refresh_some(runtime: Runtime) -> int:
         return len(sku_ids) + await listings.reassess(session, margins=runtime.margins, now=now)
 
 
-_WAITING = text("""
-SELECT l.channel_id, coalesce(
-    bool_or(l.lane = 'zero' AND l.zero_push_id IS NULL), false) AS zeros,
-  coalesce(bool_or(l.push_id IS NULL AND (l.lane = 'lower'
-    OR l.lane = 'raise' AND (c.watermark > l.raise_since
-      OR c.relative AND c.watermark > l.known_at))), false) AS numbers,
-  coalesce(bool_or(l.lane = 'read' AND l.read_after IS NULL OR l.read_after <= :now), false)
-    AS reads
-FROM listing l JOIN channel c ON c.id = l.channel_id
-WHERE (l.revision_published < l.revision_wanted AND (l.not_before IS NULL OR l.not_before <= :now))
-  OR l.read_after <= :now
-GROUP BY l.channel_id
-""")
-
-
-async def waiting(
-    session: AsyncSession, now: datetime
-) -> list[tuple[str, tuple[int] | tuple[int, str]]]:
-    """The work that listings wait for: (task, its arguments)."""
-    rows = await session.execute(_WAITING, {"now": now})
-    work: list[tuple[str, tuple[int] | tuple[int, str]]] = []
-    for channel_id, zeros, numbers, reads in rows:
-        if zeros:
-            work.append(("push", (channel_id, "zero")))
-        if numbers:
-            work.append(("push", (channel_id, "number")))
-        if reads:
-            work.append(("read", (channel_id,)))
-    return work
-
-
 async def ring_channels(runtime: Runtime) -> None:
     """Ring once for each lane of each channel that has something to send or to read."""
     async with runtime.database.sessions() as session:
@@ -106,19 +90,38 @@ async def push(runtime: Runtime, channel_id: int, lane: str) -> int:
             _warn("adapter_missing", channel_id, error)
             return 0
         for _ in range(ROUNDS_MAX):
-            async with runtime.database.transaction() as session:
-                claim = await publishing.claim(
-                    session,
-                    channel_id,
-                    zero=lane == "zero",
-                    most=adapter.capabilities.push_batch_max if adapter else OWN_STORE_BATCH,
-                    margins=runtime.margins,
-                    now=runtime.clock.now(),
-                )
+            claim = await _claimed(runtime, adapter, channel_id, lane)
             if claim is None or not await _send(runtime, adapter, claim):
-                break
+                return sent
             sent += len(claim.pushes)
+    # There is more: the next one need not wait for the sweep.
+    runtime.ring("push", channel_id, lane)
     return sent
+
+
+async def _claimed(
+    runtime: Runtime, adapter: Adapter | None, channel_id: int, lane: str
+) -> Claim | None:
+    """The next batch of a lane; behind all numbers that changed come those of a resync."""
+    most = adapter.capabilities.push_batch_max if adapter else OWN_STORE_BATCH
+    bulk = adapter is not None and adapter.capabilities.bulk_max > 0
+    now, margins = runtime.clock.now(), runtime.margins
+    async with runtime.database.transaction() as session:
+        claim = await publishing.claim(
+            session,
+            channel_id,
+            zero=lane == "zero",
+            most=most,
+            margins=margins,
+            now=now,
+            takes_back=adapter is not None and adapter.capabilities.takes_back,
+        )
+        if claim is not None or lane == "zero":
+            return claim
+        if not bulk or not await bulks.worth_it(session, channel_id, now):
+            return await resyncs.claim(session, channel_id, most=most, margins=margins, now=now)
+    runtime.ring("bulk", channel_id)
+    return None
 
 
 async def _adapter(runtime: Runtime, channel_id: int) -> Adapter | None:
@@ -136,7 +139,8 @@ async def _send(runtime: Runtime, adapter: Adapter | None, claim: Claim) -> bool
     failure: ChannelError | None = None
     outcomes: list[PushOutcome] = []
     try:
-        outcomes = await _called(adapter, claim)
+        with asking(PURPOSES[claim.lane]):
+            outcomes = await _called(adapter, claim)
     except OutcomeUnknown as error:
         failure = error
         outcomes = publishing.unknown([row.channel_sku for row in claim.pushes], detail=error)
@@ -170,7 +174,9 @@ def _wait_seconds(failure: ChannelError | None) -> float:
 
 async def _called(adapter: Adapter, claim: Claim) -> list[PushOutcome]:
     """Send a batch; where the channel knows a repeat by its key, ask again before giving up."""
-    repeats = REPEATS_MAX if adapter.capabilities.repeatable else 0
+    # Guarded decrements are never repeated: each would take units back once more.
+    repeatable = adapter.capabilities.repeatable and not claim.takes_back
+    repeats = REPEATS_MAX if repeatable else 0
     try:
         async with asyncio.timeout(CALL_SECONDS_MAX):
             return await _asked(adapter, claim, repeats)
@@ -179,6 +185,8 @@ async def _called(adapter: Adapter, claim: Claim) -> list[PushOutcome]:
 
 
 async def _asked(adapter: Adapter, claim: Claim, repeats: int) -> list[PushOutcome]:
+    if claim.takes_back:
+        return [await adapter.take_back(claim.pushes[0])]
     for _ in range(repeats):
         with contextlib.suppress(OutcomeUnknown):
             return await adapter.push_quantities(claim.pushes)
@@ -227,13 +235,14 @@ async def settle_lost(runtime: Runtime) -> int:
     """End pushes whose sender died, as unknown; their numbers are read back."""
     now = runtime.clock.now()
     async with runtime.database.sessions() as session:
-        lost = await publishing.lost_pushes(session, now)
-    for push_id in lost:
+        single, jobs = await publishing.lost_pushes(session, now), await bulks.lost(session, now)
+    for push_id in (*single, *jobs):
+        finish = bulks.finish if push_id in jobs else publishing.finish
         async with runtime.database.transaction() as session:
             channel_skus = await publishing.push_refs(session, push_id)
             outcomes = publishing.unknown(channel_skus, detail="the sender died")
-            await publishing.finish(session, push_id, outcomes, now=now, failure="sender_died")
-    return len(lost)
+            await finish(session, push_id, outcomes, now=now, failure="sender_died")
+    return len(single) + len(jobs)
 
 
 async def read(runtime: Runtime, channel_id: int) -> int:
@@ -268,7 +277,8 @@ async def _read_some(runtime: Runtime, channel_id: int, adapter: Adapter) -> int
         return 0
     listing_ids = [listing_id for listing_id, _ in due]
     try:
-        answers = await adapter.read_stock([channel_sku for _, channel_sku in due])
+        with asking(Purpose.READ_BACK):
+            answers = await adapter.read_stock([channel_sku for _, channel_sku in due])
     except ChannelError as error:
         _warn("read_failed", channel_id, error)
         async with runtime.database.transaction() as session:

@@ -9,7 +9,16 @@ import structlog
 from sqlalchemy import ColumnElement, and_, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import alerts, checks, deliveries, health, seals
+from inventory import (
+    alerts,
+    checks,
+    deliveries,
+    health,
+    onboarding,
+    past_orders,
+    rotation,
+    seals,
+)
 from inventory.availability import Lane
 from inventory.models import (
     Cancellation,
@@ -23,6 +32,7 @@ from inventory.models import (
     StaleSku,
     WebhookEndpoint,
 )
+from inventory.notices import KIND as NOTICE
 from inventory.vocabulary import Kind
 from workers import push
 from workers.pull import BUSY_MINUTES
@@ -47,6 +57,9 @@ async def work(runtime: Runtime) -> int:
             if await session.scalar(select(waiting)):
                 rings.append((task, ()))
         rings += await push.waiting(session, now)
+        rings += [("reconcile", (each,)) for each in await rotation.due(session, now)]
+        rings += [("history", (each,)) for each in await past_orders.due(session, now)]
+        rings += [("standing", (each,)) for each in await onboarding.unasked(session, now)]
     for task, arguments in rings:
         runtime.ring(task, *arguments)
     await push.settle_lost(runtime)
@@ -62,6 +75,12 @@ def _waits(now: datetime) -> dict[str, ColumnElement[bool]]:
     return {
         "process": exists().where(
             InboundEvent.state == "new",
+            InboundEvent.kind != NOTICE,
+            InboundEvent.received_at < now - timedelta(seconds=UNHANDLED_SECONDS),
+        ),
+        "notices": exists().where(
+            InboundEvent.state == "new",
+            InboundEvent.kind == NOTICE,
             InboundEvent.received_at < now - timedelta(seconds=UNHANDLED_SECONDS),
         ),
         "expire": exists().where(Reservation.expires_at <= now),
@@ -86,7 +105,9 @@ async def _pulls(session: AsyncSession, now: datetime) -> list[int]:
 
     That is while anything sells, and while a raise waits for its barrier (L7).
     """
-    sells = exists().where(SalesOrder.recorded_at > now - timedelta(minutes=BUSY_MINUTES))
+    sells = exists().where(
+        SalesOrder.recorded_at > now - timedelta(minutes=BUSY_MINUTES), SalesOrder.past.is_(False)
+    )
     waits = exists().where(
         Listing.channel_id == Channel.id,
         Listing.lane == Lane.RAISE.value,
@@ -107,13 +128,14 @@ async def _pulls(session: AsyncSession, now: datetime) -> list[int]:
 
 
 async def tidy(runtime: Runtime) -> int:
-    """Forget old deliveries, make this and the next month's partition, seal the months that ended.
+    """Forget what is old, make this and the next month's partition, seal the months that ended.
 
     A large month is sealed in parts, and gone on with next time.
     """
     now = runtime.clock.now()
     async with runtime.database.transaction() as session:
         forgotten = await deliveries.tidy(session, now)
+        forgotten += await rotation.tidy(session, now)
     async with runtime.database.transaction() as session:
         # Sales queue behind whoever waits for the whole table; there is a month's time to try.
         await session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from xml.etree.ElementTree import Element, SubElement, tostring
 
 import msgspec
-from defusedxml import ElementTree
-from defusedxml.common import DefusedXmlException
 
 from channels.amazon import wire
 from inventory.vocabulary import (
@@ -19,18 +16,11 @@ from inventory.vocabulary import (
     PushOutcome,
     PushStatus,
     Reading,
-    Reason,
 )
 
 OWN_CHANNEL = "DEFAULT"
 TEXT_CHARACTERS_MAX = 200
 CANCELLED_BY = {"BUYER": Party.BUYER, "MERCHANT": Party.SELLER, "AMAZON": Party.MARKETPLACE}
-# The order acknowledgement feed's CancelReason. NoInventory leaves the listing's number alone;
-# with every other reason Amazon puts the units back (UNCONFIRMED under SP-API: read it back).
-CANCEL_REASONS = {
-    Reason.OUT_OF_STOCK: "NoInventory",
-    Reason.BUYER_REQUEST: "BuyerCanceled",
-}
 
 
 class Unreadable(ValueError):
@@ -50,12 +40,29 @@ def order_from(
     pending_cancellable: bool = False,
     listed: bool = False,
 ) -> OrderSeen:
-    """An order of Orders API 2026-01-01. Raises Unreadable.
+    """An order of Orders API 2026-01-01. Raises Unreadable. See `seen_from`."""
+    return seen_from(
+        wire_order(payload),
+        observed_at=observed_at,
+        pending_cancellable=pending_cancellable,
+        listed=listed,
+    )
 
-    `listed`: from searchOrders, which shows orders as they stood a while ago, though never older
-    than their last update. `cancellable`: what the acknowledgement feed would accept.
+
+def seen_from(
+    order: wire.Order,
+    *,
+    observed_at: datetime,
+    pending_cancellable: bool = False,
+    listed: bool = False,
+    hint: str | None = None,
+) -> OrderSeen:
+    """An order in our words. Raises Unreadable.
+
+    `listed`: from a search, which shows orders as they stood a while ago, though never older than
+    their last update. `cancellable`: what the acknowledgement feed would accept. `hint` where the
+    list cannot tell what the items are.
     """
-    order = _wire_order(payload)
     status = order.fulfillment.fulfillment_status
     lines = tuple(_line(item, cancelled=status == "CANCELLED") for item in order.order_items)
     if not lines:
@@ -69,7 +76,7 @@ def order_from(
         ordered_at=order.created_time,
         observed_at=max(observed_at, order.last_updated_time) if listed else observed_at,
         lines=lines,
-        hint=_hint(order, lines, asked=asked),
+        hint=hint or _hint(order, lines, asked=asked),
         cancelled=status == "CANCELLED",
         cancelled_by=cancelled_by,
         cancel_reason=reason,
@@ -121,50 +128,8 @@ def outcome_from(channel_sku: str, answer: wire.Submission) -> PushOutcome:
     )
 
 
-def cancellation_document(
-    *, seller_id: str, order_ref: str, item_codes: Sequence[str], reason: Reason
-) -> bytes:
-    """The order acknowledgement that gives a whole order up; every item has to be listed."""
-    root = Element("AmazonEnvelope")
-    header = SubElement(root, "Header")
-    SubElement(header, "DocumentVersion").text = "1.01"
-    SubElement(header, "MerchantIdentifier").text = seller_id
-    SubElement(root, "MessageType").text = "OrderAcknowledgement"
-    message = SubElement(root, "Message")
-    SubElement(message, "MessageID").text = "1"
-    acknowledgement = SubElement(message, "OrderAcknowledgement")
-    SubElement(acknowledgement, "AmazonOrderID").text = order_ref
-    SubElement(acknowledgement, "StatusCode").text = "Failure"
-    for code in item_codes:
-        item = SubElement(acknowledgement, "Item")
-        SubElement(item, "AmazonOrderItemCode").text = code
-        SubElement(item, "CancelReason").text = CANCEL_REASONS[reason]
-    document: bytes = tostring(root, encoding="UTF-8", xml_declaration=True)
-    return document
-
-
-def refusal_in(report: bytes) -> str | None:
-    """Why a processing report refuses the feed's message, or None where it does not.
-
-    The report's exact elements are UNCONFIRMED under SP-API, so only the count of errors and the
-    first Result marked Error are read. Raises Unreadable where neither can be found.
-    """
-    try:
-        root = ElementTree.fromstring(report, forbid_dtd=True)
-    except (ElementTree.ParseError, DefusedXmlException, ValueError) as error:
-        raise Unreadable("the processing report is not XML") from error
-    results = [one for one in root.iter("Result") if one.findtext("ResultCode") == "Error"]
-    if results:
-        code = results[0].findtext("ResultMessageCode") or "error"
-        text = results[0].findtext("ResultDescription") or ""
-        return f"{code} {text}".strip()[:TEXT_CHARACTERS_MAX]
-    counted = next(iter(root.iter("MessagesWithError")), None)
-    if counted is None or not (counted.text or "").strip().isdecimal():
-        raise Unreadable("the processing report counts no messages")
-    return "refused without a stated reason" if int(counted.text or "0") else None
-
-
-def _wire_order(payload: object) -> wire.Order:
+def wire_order(payload: object) -> wire.Order:
+    """The parts of an order that we read. Raises Unreadable."""
     try:
         return msgspec.convert(payload, wire.Order)
     except msgspec.ValidationError as error:
@@ -204,9 +169,25 @@ def _yen(price: wire.Price | None) -> int | None:
     return int(amount) if amount.is_finite() else None
 
 
+def buyer_asked(told: object) -> bool:
+    """Whether Amazon itself says that the buyer asked for a cancellation (L10).
+
+    It says so as text ("true", Orders API v0), as a boolean (ORDER_CHANGE notices) and as an
+    object: `BuyerRequestedCancel` of v0, `cancellationRequest` of 2026-01-01, which counts only
+    where the buyer is the requester. Whatever else is told is no request.
+    """
+    if isinstance(told, dict):
+        flags = (told.get("IsBuyerRequestedCancel"), told.get("isBuyerRequestedCancel"))
+        return told.get("requester") == "BUYER" or any(_is_true(flag) for flag in flags)
+    return _is_true(told)
+
+
+def _is_true(told: object) -> bool:
+    return told is True or (isinstance(told, str) and told.strip().lower() == "true")
+
+
 def _asked(item: wire.OrderItem) -> bool:
-    request = item.cancellation.cancellation_request if item.cancellation else None
-    return request is not None and request.requester == "BUYER"
+    return item.cancellation is not None and buyer_asked(item.cancellation.cancellation_request)
 
 
 def _executed(item: wire.OrderItem) -> wire.CancellationExecution | None:

@@ -96,25 +96,33 @@ TOKEN = "amazon.token"  # noqa: S105  (a budget's name)
 # Calls of createFeed that only cancellations may use.
 CREATE_FEED_KEPT = 3
 
+
+def _plan(endpoint: str, *, per_second: float, burst: int, kept: int = 0) -> Budget:
+    """A usage plan, which counts per application and seller, whatever the marketplace."""
+    return Budget(
+        endpoint=endpoint, seconds=1 / per_second, burst=burst, kept=kept, per_credential=True
+    )
+
+
 # The usage plans of the API models. Where calls come in quick bursts, ours is one call smaller:
 # two calls may be nearer together when they arrive than when they left. Feeds of listings: 5 in
 # any five minutes (SP-API changelog of 2025-05-06). Storage, queue and login state no limit;
 # theirs are our own, against a loop gone wild.
 BUDGETS = (
-    Budget(endpoint=SEARCH_ORDERS, seconds=1 / 0.0056, burst=20),
-    Budget(endpoint=GET_ORDER, seconds=2.0, burst=29),
-    Budget(endpoint=V0_ORDERS, seconds=1 / 0.0167, burst=20),
-    Budget(endpoint=V0_ORDER, seconds=2.0, burst=29),
-    Budget(endpoint=V0_ITEMS, seconds=2.0, burst=29),
-    Budget(endpoint=CANCEL_ORDER, seconds=1.0, burst=4),
-    Budget(endpoint=PATCH_LISTING, seconds=0.2, burst=4),
-    Budget(endpoint=GET_LISTING, seconds=0.2, burst=9),
-    Budget(endpoint=SEARCH_LISTINGS, seconds=0.2, burst=4),
-    Budget(endpoint=CREATE_DOCUMENT, seconds=2.0, burst=14),
-    Budget(endpoint=CREATE_FEED, seconds=1 / 0.0083, burst=15),
-    Budget(endpoint=LISTINGS_FEED, seconds=60.0, burst=1),
-    Budget(endpoint=GET_FEED, seconds=0.5, burst=14),
-    Budget(endpoint=GET_DOCUMENT, seconds=1 / 0.0222, burst=10),
+    _plan(SEARCH_ORDERS, per_second=0.0056, burst=20),
+    _plan(GET_ORDER, per_second=0.5, burst=29),
+    _plan(V0_ORDERS, per_second=0.0167, burst=20),
+    _plan(V0_ORDER, per_second=0.5, burst=29),
+    _plan(V0_ITEMS, per_second=0.5, burst=29),
+    _plan(CANCEL_ORDER, per_second=1, burst=4),
+    _plan(PATCH_LISTING, per_second=5, burst=4),
+    _plan(GET_LISTING, per_second=5, burst=9),
+    _plan(SEARCH_LISTINGS, per_second=5, burst=4),
+    _plan(CREATE_DOCUMENT, per_second=0.5, burst=14),
+    _plan(CREATE_FEED, per_second=0.0083, burst=15, kept=CREATE_FEED_KEPT),
+    _plan(LISTINGS_FEED, per_second=0.01, burst=2),
+    _plan(GET_FEED, per_second=2, burst=14),
+    _plan(GET_DOCUMENT, per_second=0.0222, burst=10),
     Budget(endpoint=STORAGE, seconds=0.1, burst=20),
     Budget(endpoint=QUEUE, seconds=0.05, burst=20),
     Budget(endpoint=TOKEN, seconds=1.0, burst=10),

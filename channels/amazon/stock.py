@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import OrderedDict
 from collections.abc import Sequence
 
-from channels.amazon import mapping, wire
-from channels.amazon.client import PAGE_LISTINGS, AmazonClient
+from channels.amazon import mapping
+from channels.amazon.listings import Listings
+from channels.amazon.owners import Owner, Owners
 from channels.base import ChannelError, OutcomeUnknown, Rejected
 from inventory.vocabulary import PushOutcome, PushStatus, QuantityPush, Reading
 
-# Who ships a listing is asked again after this long, seconds: staff may hand it to Amazon.
-KNOWN_SECONDS = 3600.0
-KNOWN_MAX = 50_000
-NEVER = (float("-inf"), None)
+NOT_OURS = {
+    Owner.AMAZON: ("fulfilled_by_channel", "Amazon stocks and ships this listing"),
+    Owner.NOBODY: ("not_found", "Amazon has no such listing"),
+}
 
 
 class Stock:
-    """The numbers of one shop. Remembers which SKUs are the seller's own to ship."""
+    """The numbers of one shop."""
 
-    def __init__(self, client: AmazonClient) -> None:
-        self._client = client
-        # Seller SKU → when it was read, and whether it is ours to ship (None: no such listing).
-        self._known: OrderedDict[str, tuple[float, bool | None]] = OrderedDict()
+    def __init__(self, listings: Listings, owners: Owners) -> None:
+        self._listings = listings
+        self._owners = owners
 
     async def read(self, channel_skus: Sequence[str]) -> list[Reading]:
-        """One reading for each SKU, in the same order."""
-        items = await self._items(channel_skus)
+        """One reading for each SKU, in the same order; 20 SKUs a call, 100 a second."""
+        items = await self._owners.read(channel_skus)
         return [mapping.reading_from(sku, items.get(sku)) for sku in channel_skus]
 
     async def push(self, pushes: Sequence[QuantityPush]) -> list[PushOutcome]:
@@ -37,8 +35,9 @@ class Stock:
         Pushes that were surely not applied are left out. Raises the first one's `ChannelError`
         when that would leave nothing.
         """
-        await self._learn([push.channel_sku for push in pushes])
-        results = await asyncio.gather(*map(self._push, pushes), return_exceptions=True)
+        owners = await self._owners.of([push.channel_sku for push in pushes])
+        calls = [self._push(push, owners[push.channel_sku]) for push in pushes]
+        results = await asyncio.gather(*calls, return_exceptions=True)
         outcomes: list[PushOutcome] = []
         unsent: list[ChannelError] = []
         for push, result in zip(pushes, results, strict=True):
@@ -54,52 +53,27 @@ class Stock:
             raise unsent[0]
         return outcomes
 
-    async def _push(self, push: QuantityPush) -> PushOutcome:
+    async def _push(self, push: QuantityPush, owner: Owner) -> PushOutcome:
         sku = push.channel_sku
-        _, ours = self._known[sku]
-        if ours is None:
-            return _refused(sku, "not_found", "Amazon has no such listing")
-        if not ours:
-            return _refused(sku, "fulfilled_by_channel", "Amazon stocks and ships this listing")
+        if owner is not Owner.SELLER:
+            return not_ours(sku, owner)
         try:
-            answer = await self._client.patch_quantity(sku, push.quantity)
+            answer = await self._listings.patch_quantity(sku, push.quantity)
         except Rejected as error:
-            return _refused(sku, error.code, str(error))
+            return refused(sku, error.code, str(error))
         outcome = mapping.outcome_from(sku, answer)
         if outcome.status is PushStatus.REFUSED:
-            self._known.pop(sku, None)
+            await self._owners.forget([sku])
         return outcome
 
-    async def _learn(self, channel_skus: Sequence[str]) -> None:
-        oldest = time.monotonic() - KNOWN_SECONDS
-        known = {sku for sku in channel_skus if self._known.get(sku, NEVER)[0] >= oldest}
-        missing = [sku for sku in dict.fromkeys(channel_skus) if sku not in known]
-        if missing:
-            await self._items(missing)
 
-    async def _items(self, channel_skus: Sequence[str]) -> dict[str, wire.Item]:
-        # A list of identifiers is joined by commas, so a SKU with one in it is read alone.
-        plain = [sku for sku in channel_skus if "," not in sku]
-        found: list[wire.Item] = []
-        for start in range(0, len(plain), PAGE_LISTINGS):
-            found += await self._client.search_listings(plain[start : start + PAGE_LISTINGS])
-        for sku in set(channel_skus) - set(plain):
-            item = await self._client.get_listing(sku)
-            found += [] if item is None else [item]
-        items = {item.sku: item for item in found}
-        for sku in channel_skus:
-            item = items.get(sku)
-            self._remember(sku, None if item is None else mapping.sold_by_us(item))
-        return items
-
-    def _remember(self, sku: str, ours: bool | None) -> None:  # noqa: FBT001  (three answers)
-        self._known[sku] = (time.monotonic(), ours)
-        self._known.move_to_end(sku)
-        while len(self._known) > KNOWN_MAX:
-            self._known.popitem(last=False)
+def not_ours(sku: str, owner: Owner) -> PushOutcome:
+    """The refusal of a number for a listing that is not the seller's to ship."""
+    return refused(sku, *NOT_OURS[owner])
 
 
-def _refused(sku: str, code: str, detail: str) -> PushOutcome:
+def refused(sku: str, code: str, detail: str) -> PushOutcome:
+    """A refusal of one number."""
     return PushOutcome(channel_sku=sku, status=PushStatus.REFUSED, code=code, detail=detail)
 
 

@@ -41,12 +41,6 @@ class ItemFulfillment(Body):
     quantity_unfulfilled: int = 0
 
 
-class CancellationRequest(Body):
-    """A wish to cancel that waits for the seller."""
-
-    requester: str | None = None
-
-
 class CancellationExecution(Body):
     """A cancellation that has happened."""
 
@@ -55,9 +49,9 @@ class CancellationExecution(Body):
 
 
 class Cancellation(Body):
-    """What became of an item's cancellation."""
+    """What became of an item's cancellation; the request is read by `mapping.buyer_asked`."""
 
-    cancellation_request: CancellationRequest | None = None
+    cancellation_request: object = None
     cancellation_execution: CancellationExecution | None = None
 
 
@@ -107,6 +101,7 @@ class OrdersPage(Body):
     orders: list[object]
     pagination: Pagination | None = None
     last_updated_before: Moment | None = None
+    created_before: Moment | None = None
 
 
 class OneOrder(Body):
@@ -122,17 +117,26 @@ class Availability(Body):
     quantity: int | None = None
 
 
+class Summary(Body):
+    """A listing's name in one marketplace, and when it was made (ISO 8601, as Amazon wrote it)."""
+
+    created_date: str
+    item_name: str = ""
+
+
 class Item(Body):
-    """One listing, asked for with fulfillmentAvailability."""
+    """One listing, asked for with fulfillmentAvailability and perhaps with summaries."""
 
     sku: str
     fulfillment_availability: list[Availability] = []
+    summaries: list[Summary] = []
 
 
 class ItemsPage(Body):
-    """An answer of searchListingsItems."""
+    """An answer of searchListingsItems; at most 1,000 of the results can be paged through."""
 
     items: list[Item]
+    number_of_results: int | None = None
     pagination: Pagination | None = None
 
 
@@ -172,6 +176,41 @@ class Feed(Body):
     feed_id: str
     processing_status: str
     result_feed_document_id: str | None = None
+
+
+class FeedMessage(Body):
+    """One message of a listings feed document, as far as it says what it was about."""
+
+    message_id: int
+    sku: str
+
+
+class ListingsFeed(Body):
+    """A listings feed document (listings feed schema v2)."""
+
+    messages: list[FeedMessage]
+
+
+class FeedIssue(Body):
+    """What a listings feed's report says; without a number it is about the feed as a whole."""
+
+    severity: str
+    message: str = ""
+    code: str = ""
+    message_id: int | None = None
+
+
+class ListingsSummary(Body):
+    """The counts of a listings feed's report."""
+
+    messages_accepted: int = 0
+
+
+class ListingsReport(Body):
+    """A listings feed's report (listings feed processing report schema v2)."""
+
+    summary: ListingsSummary
+    issues: list[FeedIssue] = []
 
 
 class WireError(Body):

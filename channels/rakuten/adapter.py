@@ -3,46 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from channels.base import (
     Adapter,
+    AuthExpired,
     Cancels,
     Capabilities,
-    OutcomeUnknown,
+    Discovered,
+    History,
     Pulled,
     Rejected,
-    RetryLater,
     Write,
 )
 from channels.http import ChannelHttp
 from channels.keep import Means
 from channels.limits import Budgets
-from channels.rakuten import mapping
-from channels.rakuten.client import RakutenClient, RowsRefused
-from channels.rakuten.pull import order_number, pull
-from channels.rakuten.settings import BUDGETS, ORDER, RakutenCredentials, RakutenSettings
+from channels.purposes import Purpose, asks
+from channels.rakuten import discovery, mapping
+from channels.rakuten.client import JST, RakutenClient
+from channels.rakuten.history import read_history
+from channels.rakuten.orders import OrderReader, head
+from channels.rakuten.pull import pull
+from channels.rakuten.push import push_rows, take_back
+from channels.rakuten.settings import ORDER, RakutenCredentials, RakutenSettings, budgets_of
 from inventory.vocabulary import (
     CancelRequest,
     CancelState,
+    Danger,
+    Expiry,
     Kind,
     OrderSeen,
     PushOutcome,
-    PushStatus,
     QuantityPush,
     Reading,
+    Standing,
 )
 
-__all__ = ["BUDGETS", "RakutenAdapter", "RakutenCredentials", "RakutenSettings", "build"]
+__all__ = ["RakutenAdapter", "RakutenCredentials", "RakutenSettings", "build"]
 
 PUSH_ROWS_MAX = 400
 READ_ROWS_MAX = 1000
 # inventoryRestoreType 2: whoever ends the order, our next number is the whole truth, and a unit
 # put back by Rakuten in between would be sold twice.
 RESTORE_NOTHING = 2
-
-Row = tuple[QuantityPush, tuple[str, str, int]]
+LICENSE_DAYS = 90
+BLIND = "license.expiryDate.get is not switched on in RMS: nobody is warned before the key ends"
 
 
 class RakutenAdapter(Adapter):
@@ -58,6 +65,7 @@ class RakutenAdapter(Adapter):
     ) -> None:
         self._client = client
         self._settings = settings
+        self._orders = OrderReader(client, settings)
         self._budgets = budgets
         self._now = now
 
@@ -67,13 +75,15 @@ class RakutenAdapter(Adapter):
         return Capabilities(
             kind=Kind.RAKUTEN,
             write=Write.ABSOLUTE,
-            writes=frozenset({Write.ABSOLUTE}),
+            writes=frozenset({Write.ABSOLUTE, Write.RELATIVE}),
             cancels=Cancels.WHOLE,
             push_batch_max=PUSH_ROWS_MAX,
             read_batch_max=READ_ROWS_MAX,
             pull_seconds=0.2,
             pull_seconds_quiet=10.0,
             pull_endpoint=ORDER,
+            takes_back=True,
+            discovers=True,
         )
 
     @property
@@ -82,65 +92,29 @@ class RakutenAdapter(Adapter):
         return self._budgets
 
     async def pull_orders(self, cursor: dict[str, Any], *, seen: Mapping[str, str]) -> Pulled:
-        """New orders, orders that left the live list, and some live ones in turn."""
-        return await pull(self._client, self._settings, cursor, seen=seen, now=self._now)
+        """New orders, orders that left the open ones, and some open ones in turn."""
+        return await pull(self._orders, self._settings, cursor, seen=seen, now=self._now)
 
     async def read_order(self, order_ref: str) -> OrderSeen | None:
-        """One order by getOrder. Raises Rejected when it cannot be read."""
+        """One order, as a pull would read it. Raises Rejected when it cannot be read."""
         observed_at = self._now()
-        version = self._settings.order_version
-        for raw in await self._client.get_orders([order_ref], version=version):
-            if order_number(raw) != order_ref:
-                continue
-            try:
-                return mapping.order_from(raw, observed_at=observed_at)
-            except mapping.MalformedOrder as malformed:
-                raise Rejected(f"getOrder: {malformed}") from malformed
+        for raw in await self._orders.read([order_ref]):
+            if head(raw).ref == order_ref:
+                return _order(raw, observed_at)
         return None
 
     async def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushOutcome]:
-        """Set up to 400 numbers from 0 to 99,999.
+        """Set up to 400 numbers from 0 to 99,999; a SKU given twice is refused the second time.
 
-        Rows that a 400 names are refused and the others sent once more; where it names none, all
-        are unknown: whether a refused bulk wrote its good rows is UNCONFIRMED. A number for a SKU
-        that Rakuten does not know is accepted and thrown away a day later.
+        A bad row never blocks the good ones: a bulk refused as a whole is sent again in parts, in
+        at most 24 calls; what is left then is unknown. A number for a SKU that Rakuten does not
+        know is accepted and thrown away a day later.
         """
-        outcomes: dict[str, PushOutcome] = {}
-        rows: list[Row] = []
-        for push in pushes:
-            key = mapping.split_sku(push.channel_sku)
-            if key is None:
-                outcomes[push.channel_sku] = _refused(push, "channel_sku")
-            elif not 0 <= push.quantity <= mapping.QUANTITY_MAX:
-                outcomes[push.channel_sku] = _refused(push, "quantity")
-            else:
-                rows.append((push, (*key, push.quantity)))
-        if rows:
-            outcomes |= await self._send(rows)
-        return [outcomes[push.channel_sku] for push in pushes]
+        return await push_rows(self._client, pushes)
 
-    async def _send(self, rows: Sequence[Row]) -> dict[str, PushOutcome]:
-        try:
-            await self._client.bulk_upsert([row for _, row in rows])
-        except RowsRefused as refused:
-            outcomes, rest = _sorted_out(rows, refused)
-            if len(rest) == len(rows):
-                return outcomes | _all(rest, PushStatus.UNKNOWN, refused.codes)
-            return outcomes | await self._send_rest(rest)
-        return _all(rows, PushStatus.ACCEPTED, [])
-
-    async def _send_rest(self, rows: Sequence[Row]) -> dict[str, PushOutcome]:
-        if not rows:
-            return {}
-        try:
-            await self._client.bulk_upsert([row for _, row in rows])
-        except RowsRefused as refused:
-            outcomes, rest = _sorted_out(rows, refused)
-            return outcomes | _all(rest, PushStatus.UNKNOWN, refused.codes)
-        except (RetryLater, OutcomeUnknown) as error:
-            # The first call may have written them: only a reading can tell.
-            return _all(rows, PushStatus.UNKNOWN, [error.code])
-        return _all(rows, PushStatus.ACCEPTED, [])
+    async def take_back(self, push: QuantityPush) -> PushOutcome:
+        """See `channels.base.Adapter.take_back`; code `sold` where fewer are left (IE0117)."""
+        return await take_back(self._client, push)
 
     async def read_stock(self, channel_skus: Sequence[str]) -> list[Reading]:
         """Read up to 1000 numbers; None where Rakuten has no stock record."""
@@ -154,13 +128,17 @@ class RakutenAdapter(Adapter):
             readings.append(Reading(channel_sku=channel_sku, quantity=quantity))
         return readings
 
+    @asks(Purpose.CANCEL)
     async def cancel_order(self, request: CancelRequest) -> str:
         """Apply for the cancellation of a whole order that waits in 100, 200 or 300.
 
         An order that is cancelled already needs nothing more. Raises Rejected for one that has a
-        parcel, is in another state, or does not exist.
+        parcel, is in another state, or does not exist, and for a part of one: no function of RMS
+        takes units out of an order without the buyer's address in the same call.
         """
-        order = await self.read_order(request.order_ref)
+        if request.units:
+            raise Rejected("cancelOrder: whole orders only, a part is for a person")
+        order = await self._full_order(request.order_ref)
         if order is None:
             raise Rejected(f"cancelOrder: no order {request.order_ref}")
         if order.cancelled:
@@ -174,13 +152,14 @@ class RakutenAdapter(Adapter):
         )
         return ""
 
+    @asks(Purpose.CANCEL)
     async def cancel_state(self, order_ref: str, reference: str) -> CancelState:
         """Cancelled at 800 (applied for) or 900 (final); Rakuten gives no reference.
 
         Who moves 800 to 900, and when, is UNCONFIRMED; an order at 800 is not shipped any more.
         """
         del reference
-        order = await self.read_order(order_ref)
+        order = await self._full_order(order_ref)
         if order is None:
             return CancelState(refused="no such order")
         if order.cancelled:
@@ -188,6 +167,45 @@ class RakutenAdapter(Adapter):
         if not order.cancellable:
             return CancelState(refused=order.hint.rpartition(":")[0])
         return CancelState()
+
+    async def _full_order(self, order_ref: str) -> OrderSeen | None:
+        """One order by getOrder, which alone shows parcels of an order not yet shipped."""
+        observed_at = self._now()
+        for raw in await self._client.get_orders([order_ref]):
+            if head(raw).ref == order_ref:
+                return _order(raw, observed_at)
+        return None
+
+    async def standing(self) -> Standing:
+        """Try the key on orders and numbers, and read when it ends.
+
+        A license key lives 90 days, to the last second of the last one; Rakuten names no shop.
+        Raises AuthExpired for a key that is refused or whose functions are not switched on.
+        """
+        now = self._now()
+        await self._orders.page(now - timedelta(minutes=1), now, amount=1)
+        await self._client.bulk_get([("hikiate", "standing")])
+        try:
+            ends_at = await self._key_ends(now)
+        except (AuthExpired, Rejected):
+            return Standing(dangers=(Danger(code="key_end_unknown", detail=BLIND),))
+        return Standing(expiries=(Expiry(name="licenseKey", ends_at=ends_at),))
+
+    async def _key_ends(self, now: datetime) -> datetime:
+        """When the license key ends; never later than any key can."""
+        last_day = now.astimezone(JST) + timedelta(days=LICENSE_DAYS)
+        latest = last_day.replace(hour=23, minute=59, second=59, microsecond=0)
+        return min(await self._client.license_ends(), latest).astimezone(UTC)
+
+    @asks(Purpose.BACKGROUND)
+    async def discover(self, cursor: dict[str, Any]) -> Discovered:
+        """The next listings with codes, numbers and dangers (items.search, bulk-get)."""
+        return await discovery.discover(self._client, cursor)
+
+    @asks(Purpose.BACKGROUND)
+    async def read_history(self, cursor: dict[str, Any], *, since: datetime) -> History:
+        """Past orders of up to 89 days, at most 500 a call."""
+        return await read_history(self._orders, cursor, since=since, now=self._now)
 
     async def aclose(self) -> None:
         """Close connections."""
@@ -204,33 +222,13 @@ def build(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Adapter:
     """The adapter of one shop. `base_url` is https://api.rms.rakuten.co.jp for a real one."""
-    budgets = Budgets(means.redis, channel_id=channel_id, budgets=BUDGETS)
-    client = RakutenClient(ChannelHttp(base_url=base_url, budgets=budgets), credentials)
-    return RakutenAdapter(client, settings, budgets, now=now)
+    budgets = Budgets(means.redis, channel_id=channel_id, budgets=budgets_of(settings))
+    http = ChannelHttp(base_url=base_url, budgets=budgets)
+    return RakutenAdapter(RakutenClient(http, credentials, settings), settings, budgets, now=now)
 
 
-def _sorted_out(
-    rows: Sequence[Row], refused: RowsRefused
-) -> tuple[dict[str, PushOutcome], list[Row]]:
-    outcomes, rest = {}, []
-    for position, (push, row) in enumerate(rows):
-        if position in refused.rows:
-            code, path = refused.rows[position]
-            outcomes[push.channel_sku] = _refused(push, path, code=code)
-        else:
-            rest.append((push, row))
-    return outcomes, rest
-
-
-def _refused(push: QuantityPush, detail: str, *, code: str = "not_possible") -> PushOutcome:
-    return PushOutcome(
-        channel_sku=push.channel_sku, status=PushStatus.REFUSED, code=code, detail=detail
-    )
-
-
-def _all(rows: Sequence[Row], status: PushStatus, codes: Sequence[str]) -> dict[str, PushOutcome]:
-    code = ", ".join(dict.fromkeys(codes))
-    return {
-        push.channel_sku: PushOutcome(channel_sku=push.channel_sku, status=status, code=code)
-        for push, _ in rows
-    }
+def _order(raw: bytes, observed_at: datetime) -> OrderSeen:
+    try:
+        return mapping.order_from(raw, observed_at=observed_at)
+    except mapping.MalformedOrder as malformed:
+        raise Rejected(f"the order cannot be read: {malformed}") from malformed

@@ -34,7 +34,7 @@ class MalformedOrder(Exception):
 
 
 class Sku(Struct):
-    """SkuModel (getOrder version 7 and later)."""
+    """SkuModel (getOrder version 7 and later, getOrderItem)."""
 
     variant_id: str | None = field(default=None, name="variantId")
 
@@ -75,17 +75,22 @@ class Change(Struct, rename="camel"):
 
 
 class Order(Struct):
-    """OrderModel, as far as stock is concerned."""
+    """OrderModel, as far as stock is concerned.
+
+    getOrderItem has neither parcels nor changes nor deleted lines; both have the shop's report that
+    everything was shipped.
+    """
 
     order_number: str = field(name="orderNumber")
     order_progress: int = field(name="orderProgress")
     order_datetime: str = field(name="orderDatetime")
     packages: list[Package] = field(name="PackageModelList")
+    shipped_datetime: str | None = field(default=None, name="shippingCmplRptDatetime")
     changes: list[Change] | None = field(default=None, name="ChangeReasonModelList")
 
 
 def order_from(raw: bytes | msgspec.Raw, *, observed_at: datetime) -> OrderSeen:
-    """One OrderModel of getOrder (version 7 and later) as we see it.
+    """One OrderModel of getOrder (version 7 and later) or getOrderItem as we see it.
 
     Raises MalformedOrder, naming the field but no value of it.
     """
@@ -117,6 +122,12 @@ def order_from(raw: bytes | msgspec.Raw, *, observed_at: datetime) -> OrderSeen:
 def is_live(hint: str) -> bool:
     """Whether a stored hint is of an order that was neither shipped nor cancelled."""
     return not hint.startswith(("shipped:", "cancelled:"))
+
+
+def progress_of(hint: str) -> int:
+    """The orderProgress in a stored hint, 0 where it has none."""
+    digits = hint.split(":")[1:2]
+    return int(digits[0]) if digits and digits[0].isdigit() else 0
 
 
 def ordered_day(order_ref: str) -> datetime | None:
@@ -160,7 +171,8 @@ def _line(order: Order, package: Package, item: Item) -> OrderLine:
 
 
 def _is_shipped(order: Order, package: Package) -> bool:
-    if order.order_progress in SHIPPED_PROGRESS:
+    # A change (400) or a cancellation (800, 900) may come after the units have left.
+    if order.order_progress in SHIPPED_PROGRESS or order.shipped_datetime:
         return True
     return any(shipping.shipping_date for shipping in package.shippings or [])
 

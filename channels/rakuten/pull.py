@@ -10,9 +10,17 @@ import msgspec
 from msgspec import Struct
 
 from channels.base import Pulled, RetryLater
-from channels.rakuten.client import RakutenClient
-from channels.rakuten.mapping import LIVE_PROGRESS, MalformedOrder, is_live, order_from, ordered_day
-from channels.rakuten.settings import SPAN_DAYS_MAX, RakutenSettings
+from channels.rakuten.mapping import (
+    CANCELLED_PROGRESS,
+    LIVE_PROGRESS,
+    MalformedOrder,
+    is_live,
+    order_from,
+    ordered_day,
+    progress_of,
+)
+from channels.rakuten.orders import SPAN, OrderReader, head
+from channels.rakuten.settings import DAYS_BACK_MAX, RakutenSettings
 from inventory.vocabulary import OrderSeen
 
 READ_ORDERS_MAX = 100
@@ -40,16 +48,20 @@ class Cursor(Struct, kw_only=True):
 
 
 class Wanted(Struct, kw_only=True):
-    """What the searches asked for: orders to read in this order, and why."""
+    """What the searches asked for: orders to read in this order, and why.
 
-    new: list[str]
-    vanished: list[str]
-    reread: list[str]
-    complete: bool
+    `moved` are orders that we hold in another state than the one in which they were found, or that
+    left the list of open orders.
+    """
+
+    new: list[str] = []
+    moved: list[str] = []
+    reread: list[str] = []
+    complete: bool = True
 
 
 class Reading(Struct, kw_only=True):
-    """What getOrder gave; `left` are new orders that are still to be read."""
+    """What the reading functions gave; `left` are new orders that are still to be read."""
 
     orders: list[OrderSeen]
     problems: list[tuple[str, str]]
@@ -58,24 +70,24 @@ class Reading(Struct, kw_only=True):
 
 
 async def pull(
-    client: RakutenClient,
+    reader: OrderReader,
     settings: RakutenSettings,
     cursor: dict[str, Any],
     *,
     seen: Mapping[str, str],
     now: Callable[[], datetime],
 ) -> Pulled:
-    """One pull. New orders of any state since the last watermark; now and then the live ones.
+    """One pull. New orders of any state since the last watermark; now and then the open ones.
 
-    An order that we hold as live and that left the list of live orders is read, as are some live
+    An order that we hold as open and that left the list of open orders is read, as are some open
     ones in turn. The watermark stays where it was while a new order is left unread. The first pull
-    takes live orders only: what was finished before we came moves no stock.
+    takes open orders only: what was finished before we came moves no stock.
     """
     last, started = _cursor_from(cursor), now()
-    wanted = await _search(client, settings, last, seen=seen, started=started)
-    reading = await _read(client, settings, wanted, seen=seen, now=now)
+    wanted = await Searches(reader, settings, last, seen=seen, started=started).run()
+    reading = await _read(reader, settings, wanted, seen=seen, now=now)
     held_back = reading.left or not wanted.complete
-    oldest = started - timedelta(hours=settings.window_hours)
+    oldest = started - timedelta(days=settings.open_order_days)
     lag = timedelta(seconds=settings.order_visible_lag_seconds)
     watermark = (last.watermark or oldest) if held_back else started - lag
     count = last.count + 1
@@ -103,57 +115,108 @@ def _cursor_from(cursor: dict[str, Any]) -> Cursor:
         return Cursor()  # another version's cursor: begin as at first, nothing is lost by that
 
 
-async def _search(
-    client: RakutenClient,
-    settings: RakutenSettings,
-    last: Cursor,
-    *,
-    seen: Mapping[str, str],
-    started: datetime,
-) -> Wanted:
-    known = {*seen, *last.read}
-    found: dict[str, None] = dict.fromkeys(last.pending)
-    complete = True
-    if last.watermark is not None:
-        since = last.watermark - timedelta(seconds=settings.overlap_seconds)
-        recent = await client.search_orders(max(since, _earliest(started)), started + AHEAD)
-        found |= dict.fromkeys(recent.refs)
-        complete = recent.complete
-    vanished: list[str] = []
-    live_due = last.watermark is None or last.count % settings.live_search_every == 0
-    held = [ref for ref, hint in seen.items() if is_live(hint)]
-    if live_due:
-        begin = _window_begin(held, settings, last, started=started)
-        live = await client.search_orders(begin, started + AHEAD, LIVE_PROGRESS)
-        found |= dict.fromkeys(live.refs)
-        complete = complete and live.complete
-        vanished = sorted(set(held).difference(live.refs, _placed_before(held, begin)))
-    new = [ref for ref in found if ref not in known]
-    reread: list[str] = []
-    if live_due or new:
-        still_live = sorted(set(held).difference(vanished))
-        # As many as fit beside the others: they cost no call of their own then.
-        room = READ_ORDERS_MAX - (len(new) + len(vanished)) % READ_ORDERS_MAX
-        most = min(settings.reread_orders_max, room)
-        reread = _next_in_turn(still_live, last.reread_after)[:most]
-    return Wanted(new=new, vanished=vanished, reread=reread, complete=complete)
+class Searches:
+    """The searches of one pull, by order date: Rakuten has no date of the last change."""
+
+    def __init__(
+        self,
+        reader: OrderReader,
+        settings: RakutenSettings,
+        last: Cursor,
+        *,
+        seen: Mapping[str, str],
+        started: datetime,
+    ) -> None:
+        self._reader = reader
+        self._settings = settings
+        self._last = last
+        self._seen = seen
+        self._started = started
+        self._held = [ref for ref, hint in seen.items() if is_live(hint)]
+        self._found: dict[str, None] = dict.fromkeys(last.pending)
+        self._moved: dict[str, None] = {}
+        self._complete = True
+
+    async def run(self) -> Wanted:
+        """Search for what this pull is due, and name what to read."""
+        last, settings = self._last, self._settings
+        if last.watermark is not None:
+            await self._recent(last.watermark)
+        live_due = last.watermark is None or last.count % settings.live_search_every == 0
+        if live_due:
+            await self._open()
+        if last.watermark is not None and last.count % settings.cancelled_search_every == 0:
+            await self._cancelled()
+        known = {*self._seen, *last.read}
+        new = [ref for ref in self._found if ref not in known]
+        moved = sorted(self._moved)
+        reread = self._in_turn(len(new) + len(moved)) if live_due or new else []
+        return Wanted(new=new, moved=moved, reread=reread, complete=self._complete)
+
+    async def _recent(self, watermark: datetime) -> None:
+        """Orders of any state, from a little before the last watermark."""
+        earliest = self._started - timedelta(days=DAYS_BACK_MAX)
+        since = watermark - timedelta(seconds=self._settings.overlap_seconds)
+        recent = await self._reader.find(max(since, earliest), self._started + AHEAD)
+        self._found |= dict.fromkeys(recent.refs)
+        self._complete = recent.complete
+
+    async def _open(self) -> None:
+        """Open orders (100-400): which are new, came back, or have left."""
+        begin = self._begin()
+        found = await self._reader.find(begin, self._started + AHEAD, LIVE_PROGRESS)
+        self._found |= dict.fromkeys(found.refs)
+        self._complete = self._complete and found.complete
+        # Orders that may lie outside the search's window did not vanish from it.
+        days = {ref: ordered_day(ref) for ref in self._held}
+        before = {ref for ref, day in days.items() if day is not None and day < begin}
+        self._moved |= dict.fromkeys(set(self._held).difference(found.refs, before))
+        # A cancellation may be withdrawn.
+        for ref in found.refs:
+            if ref in self._seen and progress_of(self._seen[ref]) not in LIVE_PROGRESS:
+                self._moved[ref] = None
+
+    async def _cancelled(self) -> None:
+        """Cancelled orders (800, 900) that we hold as anything else, shipped ones above all."""
+        found = await self._reader.find(
+            self._begin(), self._started + AHEAD, sorted(CANCELLED_PROGRESS)
+        )
+        for ref in found.refs:
+            if ref in self._seen and progress_of(self._seen[ref]) not in CANCELLED_PROGRESS:
+                self._moved[ref] = None
+
+    def _begin(self) -> datetime:
+        """From when open orders are looked for: as far back as we hold any, within limits."""
+        started, settings, watermark = self._started, self._settings, self._last.watermark
+        if watermark is None:
+            return started - timedelta(days=settings.open_order_days)
+        days = [day for day in map(ordered_day, self._held) if day is not None]
+        begin = min([started - timedelta(hours=settings.window_hours), watermark, *days])
+        return max(begin, started - SPAN + 2 * AHEAD)
+
+    def _in_turn(self, others: int) -> list[str]:
+        """Open orders to read anew: as many as fit beside the others, at no call of their own."""
+        room = READ_ORDERS_MAX - others % READ_ORDERS_MAX
+        refs, after = sorted(set(self._held).difference(self._moved)), self._last.reread_after
+        turn = [*(ref for ref in refs if ref > after), *(ref for ref in refs if ref <= after)]
+        return turn[: min(self._settings.reread_orders_max, room)]
 
 
 async def _read(
-    client: RakutenClient,
+    reader: OrderReader,
     settings: RakutenSettings,
     wanted: Wanted,
     *,
     seen: Mapping[str, str],
     now: Callable[[], datetime],
 ) -> Reading:
-    refs = list(dict.fromkeys([*wanted.new, *wanted.vanished, *wanted.reread]))
+    refs = list(dict.fromkeys([*wanted.new, *wanted.moved, *wanted.reread]))
     reading = Reading(orders=[], problems=[], left=0, done=set())
     for call in range(min(settings.read_calls_max, -(-len(refs) // READ_ORDERS_MAX))):
         batch = refs[call * READ_ORDERS_MAX : (call + 1) * READ_ORDERS_MAX]
         observed_at = now()
         try:
-            raws = await client.get_orders(batch, version=settings.order_version)
+            raws = await reader.read(batch)
         except RetryLater:
             if not reading.done:
                 raise
@@ -173,7 +236,7 @@ def _take(
 ) -> None:
     answered: set[str] = set()
     for raw in raws:
-        ref = order_number(raw)
+        ref = head(raw).ref
         answered.add(ref)
         try:
             order = order_from(raw, observed_at=observed_at)
@@ -185,40 +248,4 @@ def _take(
     reading.done |= answered
     for ref in batch:
         if ref not in answered:
-            reading.problems.append((ref, "getOrder left it out"))
-
-
-def order_number(raw: msgspec.Raw) -> str:
-    """The orderNumber of an order that may otherwise be unreadable, "" where it has none."""
-    try:
-        return msgspec.json.decode(raw, type=_Named).ref
-    except msgspec.DecodeError:
-        return ""
-
-
-class _Named(Struct):
-    ref: str = msgspec.field(name="orderNumber")
-
-
-def _earliest(started: datetime) -> datetime:
-    return started - timedelta(days=SPAN_DAYS_MAX) + 2 * AHEAD
-
-
-def _window_begin(
-    held: Sequence[str], settings: RakutenSettings, last: Cursor, *, started: datetime
-) -> datetime:
-    days = [day for day in map(ordered_day, held) if day is not None]
-    begin = min([started - timedelta(hours=settings.window_hours), *days])
-    if last.watermark is not None:
-        begin = min(begin, last.watermark)
-    return max(begin, _earliest(started))
-
-
-def _placed_before(held: Sequence[str], begin: datetime) -> list[str]:
-    # Orders that may lie outside the search's window did not vanish from it.
-    days = {ref: ordered_day(ref) for ref in held}
-    return [ref for ref, day in days.items() if day is not None and day < begin]
-
-
-def _next_in_turn(refs: Sequence[str], after: str) -> list[str]:
-    return [*(ref for ref in refs if ref > after), *(ref for ref in refs if ref <= after)]
+            reading.problems.append((ref, "the reading left it out"))

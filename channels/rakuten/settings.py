@@ -15,26 +15,27 @@ BULK_GET = "rakuten.bulk_get"
 ITEMS = "rakuten.items_search"
 LICENSE = "rakuten.license"
 
-# RMS gives one call a second to all order functions together (a guideline), one each to the two
-# ways of writing numbers, five to bulk-get and to items.search; that these count per shop, and that
-# PurchaseItemAPI counts with the order functions, is UNCONFIRMED, as is any limit of the license's
-# expiry. Between two calls of one second lies `SPACING_SECONDS` from answer to departure.
-SPACING_SECONDS = 1.01
-BUDGETS = (
-    Budget(endpoint=ORDER, seconds=1.0),
-    Budget(endpoint=BULK_UPSERT, seconds=1.0),
-    Budget(endpoint=UPSERT, seconds=1.0),
-    Budget(endpoint=BULK_GET, seconds=0.22),
-    Budget(endpoint=ITEMS, seconds=0.22),
-    Budget(endpoint=LICENSE, seconds=1.0),
-)
+ORDER_SECONDS, WRITE_SECONDS, READ_SECONDS = 1.0, 1.0, 0.2
+SECONDS_MAX = 60.0
 
 # searchOrder and searchOrderItem: at most 63 days in one search, and 730 days back.
-SPAN_DAYS_MAX = 63
 DAYS_BACK_MAX = 720
-READ_CALLS_MAX = 50
+HOURS_BACK_MAX = 62 * 24
 SKU_VERSION = 7
-REREAD_MAX = 100
+BOUNDS = {
+    "order_version": (SKU_VERSION, 99),
+    "open_order_days": (1, DAYS_BACK_MAX),
+    "window_hours": (1, HOURS_BACK_MAX),
+    "overlap_seconds": (0, 86_400),
+    "order_visible_lag_seconds": (0, 86_400),
+    "live_search_every": (1, 1000),
+    "cancelled_search_every": (1, 100_000),
+    "reread_orders_max": (0, 100),
+    "read_calls_max": (1, 50),
+    "order_seconds": (ORDER_SECONDS, SECONDS_MAX),
+    "write_seconds": (WRITE_SECONDS, SECONDS_MAX),
+    "read_seconds": (READ_SECONDS, SECONDS_MAX),
+}
 
 
 class RakutenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,6 +55,10 @@ class RakutenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     n-th pull 800 and 900 are searched, for orders cancelled after they had been shipped.
     `reread_orders_max`: open orders read anew with each search for open orders, for changes.
     `read_calls_max`: calls to read orders (100 each) in one pull.
+    `order_seconds`, `write_seconds`, `read_seconds`: between two calls of the order functions, of
+    one way to write numbers, and of bulk-get or items.search. Only longer than the default: whether
+    Rakuten counts per shop, per function or both is UNCONFIRMED, as is how much less it permits in
+    busy hours.
     """
 
     orders_api: Literal["purchase_item", "order"] = "purchase_item"
@@ -66,23 +71,15 @@ class RakutenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cancelled_search_every: int = 30
     reread_orders_max: int = 50
     read_calls_max: int = 5
+    order_seconds: float = ORDER_SECONDS
+    write_seconds: float = WRITE_SECONDS
+    read_seconds: float = READ_SECONDS
 
     def __post_init__(self) -> None:
         """Raises ValueError when a number is out of bounds."""
-        if self.order_version < SKU_VERSION:
-            raise ValueError("order_version is at least 7, the first that names SKUs")
-        if not 1 <= self.open_order_days <= DAYS_BACK_MAX:
-            raise ValueError("open_order_days is 1-720")
-        if not 0 < self.window_hours <= (SPAN_DAYS_MAX - 1) * 24:
-            raise ValueError("window_hours must be above 0 and at most 62 days")
-        if self.overlap_seconds < 0 or self.order_visible_lag_seconds < 0:
-            raise ValueError("overlap_seconds and order_visible_lag_seconds cannot be negative")
-        if self.live_search_every < 1 or self.cancelled_search_every < 1:
-            raise ValueError("live_search_every and cancelled_search_every are at least 1")
-        if not 0 <= self.reread_orders_max <= REREAD_MAX:
-            raise ValueError("reread_orders_max is 0-100")
-        if not 1 <= self.read_calls_max <= READ_CALLS_MAX:
-            raise ValueError("read_calls_max is 1-50")
+        for name, (least, most) in BOUNDS.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is from {least:g} to {most:g}")
 
 
 class RakutenCredentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -94,3 +91,23 @@ class RakutenCredentials(Struct, frozen=True, kw_only=True, forbid_unknown_field
     def __repr__(self) -> str:
         """Without the values."""
         return "RakutenCredentials(***)"
+
+
+def budgets_of(settings: RakutenSettings) -> tuple[Budget, ...]:
+    """The call budgets of one shop.
+
+    RMS gives one call a second to all order functions together (a guideline), one each to the two
+    ways of writing numbers, five each to bulk-get and items.search. That PurchaseItemAPI counts
+    with the order functions is UNCONFIRMED, as is any limit of license.expiryDate.get.
+    """
+    return (
+        Budget(endpoint=ORDER, seconds=settings.order_seconds),
+        Budget(endpoint=BULK_UPSERT, seconds=settings.write_seconds),
+        Budget(endpoint=UPSERT, seconds=settings.write_seconds),
+        Budget(endpoint=BULK_GET, seconds=settings.read_seconds),
+        Budget(endpoint=ITEMS, seconds=settings.read_seconds),
+        Budget(endpoint=LICENSE, seconds=1.0),
+    )
+
+
+BUDGETS = budgets_of(RakutenSettings())

@@ -1,13 +1,17 @@
-"""Amazon.co.jp by SP-API: login, orders, listings and feeds over one seller's books."""
+"""Amazon.co.jp by SP-API: login, orders, listings, feeds and a queue over one seller's books."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from channels.sandbox.amazon_acts import ship_part
 from channels.sandbox.amazon_base import AmazonMarket, Options
 from channels.sandbox.amazon_feeds import FeedsApi
 from channels.sandbox.amazon_listings import ListingsApi
 from channels.sandbox.amazon_orders import OrdersApi
+from channels.sandbox.amazon_orders_v0 import OrdersV0Api
+from channels.sandbox.amazon_queue import QueueApi
 from channels.sandbox.market import Services
 from channels.sandbox.wire import Route
 
@@ -15,6 +19,8 @@ from channels.sandbox.wire import Route
 def build(services: Services, **options: Any) -> AmazonMarket:
     """The marketplace with all its paths; `options` are those of `amazon_base.Options`."""
     market = AmazonMarket(services, Options(**options))
+    listings = ListingsApi(market)
+    market.actions = {"ship-part": partial(ship_part, market)}
     market.routes = [
         Route(
             method="POST",
@@ -24,7 +30,10 @@ def build(services: Services, **options: Any) -> AmazonMarket:
             open_door=True,
         ),
         *OrdersApi(market).routes(),
-        *ListingsApi(market).routes(),
-        *FeedsApi(market).routes(),
+        *OrdersV0Api(market).routes(),
+        *listings.routes(),
+        *FeedsApi(market, listings).routes(),
     ]
+    if market.options.queue:
+        market.routes += QueueApi(market).routes()
     return market

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -21,6 +22,10 @@ TOKEN_SECONDS = 3600
 RATES = {
     "searchOrders": (0.0056, 20),
     "getOrder": (0.5, 30),
+    "cancelOrder": (1.0, 5),
+    "getOrdersV0": (0.0167, 20),
+    "getOrderV0": (0.5, 30),
+    "getOrderItemsV0": (0.5, 30),
     "patchListingsItem": (5.0, 5),
     "getListingsItem": (5.0, 10),
     "searchListingsItems": (5.0, 5),
@@ -48,7 +53,14 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
     `search_lag_s`: searchOrders shows the orders as they stood so long ago (the real one lags by
     up to two minutes). `pending_s`: an order is PENDING for its first seconds. `cancel_pending`:
     the cancel feed accepts PENDING orders. `feed_s`: from IN_QUEUE to DONE. `listing_lag_s`: from
-    ACCEPTED to displayed. `gzip_reports`: feed reports come compressed.
+    ACCEPTED to displayed. `gzip_reports`: feed reports come compressed. `fatal_listings`: listings
+    feeds end FATAL with half of their work done. `rest_cancel`: cancelOrder is there. `rates`:
+    operations that this seller may call more or less often, calls a second. `login_error`: a word
+    with which Login with Amazon refuses everybody.
+
+    `queue`: ORDER_CHANGE notices go to a queue of the seller's. `notice_s`: so long after the
+    change. `notice_at_birth`: also of an order's first moment, PENDING. `repeat_notices`: the
+    share of notices that the queue delivers twice.
     """
 
     search_lag_s: float = 5.0
@@ -57,6 +69,14 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
     feed_s: float = 2.0
     listing_lag_s: float = 0.0
     gzip_reports: bool = False
+    fatal_listings: bool = False
+    rest_cancel: bool = False
+    rates: Mapping[str, float] = {}
+    login_error: str = ""
+    queue: bool = False
+    notice_s: float = 0.0
+    notice_at_birth: bool = False
+    repeat_notices: float = 0.0
 
 
 class AmazonMarket(Market):
@@ -74,7 +94,9 @@ class AmazonMarket(Market):
         self.due = Due(self.clock)
         tick = self.clock.tick()
         self.buckets = {
-            name: TokenBucket(name, rate_per_s=rate, burst=burst, tick=tick)
+            name: TokenBucket(
+                name, rate_per_s=options.rates.get(name, rate), burst=burst, tick=tick
+            )
             for name, (rate, burst) in RATES.items()
         }
         self.limits = list(self.buckets.values())
@@ -90,8 +112,31 @@ class AmazonMarket(Market):
             "token_url": "{base_url}/auth/o2/token",
         }
         self._tokens: dict[str, datetime] = {}
+        # Who is told of changed orders: (order, why). Set by the queue, if there is one.
+        self.listeners: list[Callable[[Order, str], None]] = []
 
     # Orders.
+
+    def tell(self, order: Order, why: str) -> None:
+        """An order has changed."""
+        for listener in self.listeners:
+            listener(order, why)
+
+    def on_place(self, order: Order) -> None:
+        """A notice of its birth, if so, and one once it is paid for."""
+        if not self.listeners:
+            return
+        if self.options.notice_at_birth:
+            self.tell(order, "New Order")
+        self.due.later(self.options.pending_s, lambda: self.tell(order, "Order Status Change"))
+
+    def on_ship(self, order: Order) -> None:
+        """The order is shipped."""
+        self.tell(order, "Order Status Change")
+
+    def on_cancel(self, order: Order) -> None:
+        """The order is cancelled."""
+        self.tell(order, "Order Status Change")
 
     def new_ref(self, placed_at: datetime) -> str:
         """Numbers like 249-0000001-4711000."""
@@ -106,6 +151,7 @@ class AmazonMarket(Market):
         """Keep the time of the wish: searchOrders shows it only after its lag."""
         order = super().ask_cancel(ref)
         order.extra.setdefault("asked_at", order.changed_at)
+        self.tell(order, "Buyer Requested Cancel")
         return order
 
     def pending_until(self, order: Order) -> datetime:
@@ -136,6 +182,8 @@ class AmazonMarket(Market):
         """LWA's token endpoint: refresh_token grant, form-encoded."""
         if not call.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             return login_error("invalid_request", "The request body must be form-encoded.")
+        if self.options.login_error:
+            return login_error(self.options.login_error, "No access.")
         form = dict(parse_qsl(call.body.decode("utf-8", "replace")))
         known = self.credentials
         if form.get("grant_type") != "refresh_token":
@@ -167,8 +215,10 @@ class AmazonMarket(Market):
 
     def answer(self, call: Call, body: Any, *, status: int = 200) -> Answer:
         """A good answer with the operation's rate in its header."""
-        rate = RATES[call.endpoint][0]
-        return json_answer(body, status=status, headers={"x-amzn-RateLimit-Limit": str(rate)})
+        return json_answer(body, status=status, headers=self._stated(call))
+
+    def _stated(self, call: Call) -> dict[str, str]:
+        return {"x-amzn-RateLimit-Limit": str(self.buckets[call.endpoint].rate_per_s)}
 
     def wrong(self, call: Call, message: str, *, code: str = "InvalidInput") -> Refused:
         """A 400 to be raised."""
@@ -176,9 +226,8 @@ class AmazonMarket(Market):
 
     def failed(self, call: Call, status: int, code: str, message: str) -> Refused:
         """A 400 or 404 to be raised; these carry the rate header too."""
-        rate = RATES[call.endpoint][0]
         answer = errors(status, code, message)
-        answer.headers = {**answer.headers, "x-amzn-RateLimit-Limit": str(rate)}
+        answer.headers = {**answer.headers, **self._stated(call)}
         return Refused(answer)
 
     def check_marketplace(self, call: Call, *, required: bool) -> None:

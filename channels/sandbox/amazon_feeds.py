@@ -9,22 +9,27 @@ from typing import Any
 
 from msgspec import Struct
 
-from channels.sandbox.amazon_acknowledgement import (
-    CANCEL_REASONS,
-    Acknowledgement,
-    Unreadable,
-    Verdict,
-    parse,
-    report,
-)
+from channels.sandbox.amazon_acknowledgement import Unreadable, acknowledged, adjusted
 from channels.sandbox.amazon_base import AmazonMarket, json_body, wire_time
-from channels.sandbox.wire import Answer, Call, Refused, Route
+from channels.sandbox.amazon_listing_feed import ListingFeeds
+from channels.sandbox.amazon_listings import ListingsApi
+from channels.sandbox.wire import Answer, Call, Refusal, Refused, Route
 
 ACKNOWLEDGEMENT = "POST_ORDER_ACKNOWLEDGEMENT_DATA"
+ADJUSTMENT = "POST_PAYMENT_ADJUSTMENT_DATA"
+LISTINGS = "JSON_LISTINGS_FEED"
+# Feed types that are worked on, with their content type.
+KINDS = {
+    ACKNOWLEDGEMENT: "text/xml; charset=UTF-8",
+    ADJUSTMENT: "text/xml; charset=UTF-8",
+    LISTINGS: "application/json; charset=UTF-8",
+}
+# The older feeds of stock are taken and end FATAL since 2025-07-31.
+DEAD = frozenset({"POST_INVENTORY_AVAILABILITY_DATA", "POST_FLAT_FILE_INVLOADER_DATA"})
+RECENT_SECONDS, RECENT_MAX = 300.0, 5
 URL_LIFE = timedelta(minutes=5)
 UPLOAD_BYTES_MAX = 10 * 1024 * 1024
 DOCUMENTS_MAX = 2000
-NO_RESTOCK = "NoInventory"
 
 
 class Document(Struct, kw_only=True):
@@ -52,10 +57,12 @@ class Feed(Struct, kw_only=True):
 
 
 class FeedsApi:
-    """The four operations and the presigned addresses; processes order acknowledgements."""
+    """The four operations and the presigned addresses."""
 
-    def __init__(self, market: AmazonMarket) -> None:
+    def __init__(self, market: AmazonMarket, listings: ListingsApi) -> None:
         self._market = market
+        self._listings = ListingFeeds(market, listings)
+        self._recent: list[float] = []
         self._documents: dict[str, Document] = {}
         self._feeds: dict[str, Feed] = {}
 
@@ -124,16 +131,18 @@ class FeedsApi:
     def create(self, call: Call) -> Answer:
         """Queue a feed over an uploaded document."""
         market, body = self._market, json_body(self._market, call)
-        if body.get("feedType") != ACKNOWLEDGEMENT:
-            raise market.wrong(call, f"feedType {body.get('feedType')!r} is not available.")
+        feed_type = str(body.get("feedType"))
+        if feed_type not in KINDS and feed_type not in DEAD:
+            raise market.wrong(call, f"feedType {feed_type!r} is not available.")
         if body.get("marketplaceIds") != [market.settings["marketplace_id"]]:
             raise market.wrong(call, "marketplaceIds must name a marketplace of this seller.")
         document = self._documents.get(str(body.get("inputFeedDocumentId")))
         if document is None or document.body is None:
             raise market.wrong(call, "inputFeedDocumentId does not name an uploaded document.")
+        self._throttle(call, feed_type)
         feed = Feed(
             feed_id=str(50_001 + len(self._feeds)),
-            feed_type=ACKNOWLEDGEMENT,
+            feed_type=feed_type,
             created_at=call.at,
             document=document,
             ignored=market.ignoring,
@@ -168,52 +177,42 @@ class FeedsApi:
 
     def _process(self, feed: Feed) -> None:
         now = self._market.clock.now()
-        feed.ended_at = now
+        feed.ended_at, body = now, feed.document.body or b""
+        kind = KINDS.get(feed.feed_type)
+        if kind is None or feed.document.content_type != kind:
+            feed.status = "FATAL"
+            return
         try:
-            messages = parse(feed.document.body or b"", seller_id=self._market.seller_id)
+            report = self._done(feed, body)
         except Unreadable:
             feed.status = "FATAL"
             return
-        verdicts = [self._judge(message, ignored=feed.ignored) for message in messages]
-        result = self._new_document("text/xml; charset=UTF-8", now)
-        result.body = report(feed.feed_id, verdicts)
+        fatal = feed.feed_type == LISTINGS and self._market.options.fatal_listings
+        feed.status = "FATAL" if fatal else "DONE"
+        if not fatal:
+            feed.result_id = self._reported(kind, report, now)
+
+    def _done(self, feed: Feed, body: bytes) -> bytes:
+        if feed.feed_type == LISTINGS:
+            return self._listings.process(body, feed_id=feed.feed_id, ignored=feed.ignored)
+        work = acknowledged if feed.feed_type == ACKNOWLEDGEMENT else adjusted
+        return work(self._market, body, ignored=feed.ignored)
+
+    def _reported(self, content_type: str, report: bytes, now: datetime) -> str:
+        result = self._new_document(content_type, now)
+        result.body = report
         if self._market.options.gzip_reports:
-            result.body, result.compressed = gzip.compress(result.body), True
-        feed.status, feed.result_id = "DONE", result.document_id
+            result.body, result.compressed = gzip.compress(report), True
+        return result.document_id
 
-    def _judge(self, message: Acknowledgement, *, ignored: bool) -> Verdict:
-        text = self._objection(message)
-        if text is not None:
-            return Verdict(message=message, code="18028", text=text)
-        if message.status == "Failure" and not ignored:
-            reason = message.items[0][1]
-            self._market.cancel(
-                message.order_ref, by="seller", code=reason, restock=reason != NO_RESTOCK
-            )
-        return Verdict(message=message)
-
-    def _objection(self, message: Acknowledgement) -> str | None:
-        order = self._market.orders.get(message.order_ref)
-        if order is None:
-            return "The order does not exist."
-        if message.status == "Success":
-            return None
-        if message.status != "Failure":
-            return "StatusCode must be Success or Failure."
-        listed = {code for code, _ in message.items}
-        reasons = {reason for _, reason in message.items}
-        pending = self._market.pending_until(order) > self._market.clock.now()
-        objections = {
-            "The order is fulfilled by Amazon.": order.by_channel,
-            "The order is cancelled already.": order.cancelled_at is not None,
-            "The order has been confirmed as shipped.": order.shipped_at is not None,
-            "The order is still pending.": pending and not self._market.options.cancel_pending,
-            "Every item of the order must be listed.": listed
-            != {line.line_ref for line in order.lines},
-            "CancelReason is missing or not known.": len(reasons) != 1
-            or not reasons <= CANCEL_REASONS,
-        }
-        return next((text for text, holds in objections.items() if holds), None)
+    def _throttle(self, call: Call, feed_type: str) -> None:
+        """5 listings feeds in any five minutes. Raises Refused (429)."""
+        if feed_type != LISTINGS:
+            return
+        self._recent = [tick for tick in self._recent if call.tick - tick < RECENT_SECONDS]
+        if len(self._recent) >= RECENT_MAX:
+            raise Refused(self._market.refuse(Refusal.THROTTLED, call.endpoint))
+        self._recent.append(call.tick)
 
     def _new_document(self, content_type: str, at: datetime) -> Document:
         if len(self._documents) >= DOCUMENTS_MAX:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+from zlib import crc32
 
-from channels.sandbox.amazon_base import AmazonMarket, csv, json_body
+from channels.sandbox import amazon_patches as patches
+from channels.sandbox.amazon_base import MARKETPLACE_ID, AmazonMarket, csv, json_body, moment
+from channels.sandbox.amazon_patches import OWN, availability
+from channels.sandbox.clock import stamp
 from channels.sandbox.market import Listing
 from channels.sandbox.wire import Answer, Call, Route
 
-OWN = "DEFAULT"
-BY_AMAZON = "AMAZON_JP"
-AVAILABILITY = "/attributes/fulfillment_availability"
-LEAD_DAYS_MAX = 30
-TOP_LEVEL = re.compile("/attributes/[a-z0-9_]+")
 IDENTIFIERS_MAX = 20
 PAGE_MAX, PAGE_DEFAULT = 20, 10
-MEMBERS = frozenset(
-    {"fulfillment_channel_code", "quantity", "lead_time_to_ship_max_days", "restock_date"}
-)
-OPS = frozenset({"add", "replace", "merge", "delete"})
+PAGED_MAX = 1000
 ITEM_DATA = frozenset(
     [
         "summaries",
@@ -34,6 +29,11 @@ ITEM_DATA = frozenset(
         "productTypes",
     ]
 )
+SORTS: Mapping[str, Callable[[Listing], Any]] = {
+    "sku": lambda listing: listing.key,
+    "createdDate": lambda listing: (listing.created_at, listing.key),
+    "lastUpdatedDate": lambda listing: (listing.changed_at, listing.key),
+}
 Entry = dict[str, Any]
 
 
@@ -74,20 +74,14 @@ class ListingsApi:
         market.check_seller(call)
         market.check_marketplace(call, required=True)
         included = self._included(call)
-        wanted = csv(call.query.get("identifiers", ""))
-        if wanted and call.query.get("identifiersType") != "SKU":
-            raise market.wrong(call, "identifiersType must go with identifiers (here: SKU).")
-        if len(wanted) > IDENTIFIERS_MAX:
-            raise market.wrong(call, f"identifiers takes at most {IDENTIFIERS_MAX} values.")
-        found = sorted(market.listings.values(), key=lambda listing: listing.key)
-        if wanted:
-            found = [listing for listing in found if listing.key in wanted]
+        found = self._found(call)
         size, start = self._page(call)
         body: dict[str, Any] = {
             "numberOfResults": len(found),
             "items": [_shown(listing, included) for listing in found[start : start + size]],
         }
-        if start + size < len(found):
+        # No search pages further than its 1,000th result.
+        if start + size < min(len(found), PAGED_MAX):
             token = urlsafe_b64encode(str(start + size).encode()).decode()
             body["pagination"] = {"nextToken": token}
         return market.answer(call, body)
@@ -101,20 +95,21 @@ class ListingsApi:
         listing = market.listings.get(sku)
         if listing is None:
             raise market.wrong(call, f"SKU '{sku}' does not exist.")
-        patches = self._patches(call)
-        entries, issues = availability(listing), list[Entry]()
-        for patch in patches:
-            if patch["path"] == AVAILABILITY:
-                issues += _patch(entries, patch)
+        given = json_body(market, call)
+        wrong = patches.objection(given.get("patches"))
+        if wrong is not None or not given.get("productType"):
+            raise market.wrong(call, wrong or "productType is required.")
+        entries, issues = patches.judged(listing, given["patches"])
         body = {"sku": sku, "submissionId": market.secret(32), "issues": issues}
         if issues:
             return market.answer(call, {**body, "status": "INVALID"})
         if call.query.get("mode") == "VALIDATION_PREVIEW":
             return market.answer(call, {**body, "status": "VALID"})
-        self._apply(listing, entries)
+        self.apply(listing, entries)
         return market.answer(call, {**body, "status": "ACCEPTED"})
 
-    def _apply(self, listing: Listing, entries: dict[str, Entry]) -> None:
+    def apply(self, listing: Listing, entries: dict[str, Entry]) -> None:
+        """Let an availability take effect, `listing_lag_s` from now."""
         if self._market.ignoring:
             return
 
@@ -130,21 +125,29 @@ class ListingsApi:
 
         self._market.due.later(self._market.options.listing_lag_s, take_effect)
 
-    def _patches(self, call: Call) -> list[Entry]:
-        market, body = self._market, json_body(self._market, call)
-        patches = body.get("patches")
-        if not body.get("productType") or not isinstance(patches, list) or not patches:
-            raise market.wrong(call, "productType and at least one patch are required.")
-        for patch in patches:
-            if not isinstance(patch, dict) or patch.get("op") not in OPS:
-                raise market.wrong(call, f"op must be one of {sorted(OPS)}.")
-            path = patch.get("path")
-            if not isinstance(path, str) or not TOP_LEVEL.fullmatch(path):
-                raise market.wrong(call, "Only a whole top-level attribute can be patched.")
-            value = patch.get("value")
-            if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
-                raise market.wrong(call, "value must be an array of objects.")
-        return patches
+    def _found(self, call: Call) -> list[Listing]:
+        """The listings that a search asks for, in its order (lastUpdatedDate, newest first)."""
+        market, query = self._market, call.query
+        wanted = csv(query.get("identifiers", ""))
+        if wanted and query.get("identifiersType") != "SKU":
+            raise market.wrong(call, "identifiersType must go with identifiers (here: SKU).")
+        if len(wanted) > IDENTIFIERS_MAX:
+            raise market.wrong(call, f"identifiers takes at most {IDENTIFIERS_MAX} values.")
+        sort = query.get("sortBy", "sku" if wanted else "lastUpdatedDate")
+        order = query.get("sortOrder", "ASC" if wanted else "DESC")
+        if sort not in SORTS or order not in {"ASC", "DESC"}:
+            raise market.wrong(call, f"sortBy knows {sorted(SORTS)}, sortOrder ASC and DESC.")
+        after = moment(query["createdAfter"]) if "createdAfter" in query else None
+        if "createdAfter" in query and after is None:
+            raise market.wrong(call, "createdAfter must be an ISO 8601 time.")
+        listed = market.listings.values()
+        found = [
+            listing
+            for listing in listed
+            if (not wanted or listing.key in wanted)
+            and (after is None or listing.created_at >= after)
+        ]
+        return sorted(found, key=SORTS[sort], reverse=order == "DESC")
 
     def _included(self, call: Call) -> list[str]:
         included = csv(call.query.get("includedData", "summaries"))
@@ -167,63 +170,20 @@ class ListingsApi:
         return int(size), int(start)
 
 
-def availability(listing: Listing) -> dict[str, Entry]:
-    """The listing's fulfillment_availability by channel code, as attributes (snake case)."""
-    if listing.by_channel:
-        return {BY_AMAZON: {"fulfillment_channel_code": BY_AMAZON}}
-    kept: Entry = listing.extra.get("availability", {})
-    own = {**kept, "fulfillment_channel_code": OWN, "quantity": max(listing.displayed, 0)}
-    return {OWN: own}
-
-
-def _patch(entries: dict[str, Entry], patch: Entry) -> list[Entry]:
-    """Work one patch into `entries`; returns the issues, with nothing changed where there is one.
-
-    `merge` keeps the members that are not named; `add` and `replace` drop them. A code that is not
-    named stays: a second channel is added, it does not replace the first.
-    """
-    issues = [issue for value in patch["value"] for issue in _issues(value)]
-    if issues:
-        return issues
-    for value in patch["value"]:
-        code = value["fulfillment_channel_code"]
-        if patch["op"] == "delete":
-            entries.pop(code, None)
-        else:
-            kept = entries.get(code, {}) if patch["op"] == "merge" else {}
-            entries[code] = {**kept, **value}
-    return []
-
-
-def _issues(value: Entry) -> list[Entry]:
-    code, quantity = value.get("fulfillment_channel_code"), value.get("quantity")
-    days = value.get("lead_time_to_ship_max_days")
-    if code not in {OWN, BY_AMAZON}:
-        return [_issue("90220", "fulfillment_channel_code is required.", "MISSING_ATTRIBUTE")]
-    if not MEMBERS.issuperset(value):
-        return [_issue("90000900", "The attribute has members that are not known.")]
-    whole = isinstance(quantity, int) and not isinstance(quantity, bool)
-    if quantity is not None and (not whole or quantity < 0):
-        return [_issue("90000900", "quantity must be a whole number of at least 0.")]
-    if days is not None and (not isinstance(days, int) or not 0 < days <= LEAD_DAYS_MAX):
-        return [_issue("90000900", f"Lead time must be from 1 to {LEAD_DAYS_MAX} days.")]
-    if days is not None and quantity is None:
-        return [_issue("90220", "quantity is required with lead time.", "MISSING_ATTRIBUTE")]
-    return []
-
-
-def _issue(code: str, message: str, category: str = "INVALID_ATTRIBUTE") -> Entry:
-    return {
-        "code": code,
-        "message": message,
-        "severity": "ERROR",
-        "attributeNames": ["fulfillment_availability"],
-        "categories": [category],
-    }
-
-
 def _shown(listing: Listing, included: list[str]) -> Entry:
     body: Entry = {"sku": listing.key}
+    if "summaries" in included:
+        body["summaries"] = [
+            {
+                "marketplaceId": MARKETPLACE_ID,
+                "asin": f"B0{crc32(listing.key.encode()):08X}",
+                "productType": "PRODUCT",
+                "status": ["BUYABLE", "DISCOVERABLE"] if listing.buyable else ["DISCOVERABLE"],
+                "itemName": f"Article {listing.key}",
+                "createdDate": stamp(listing.created_at),
+                "lastUpdatedDate": stamp(listing.changed_at),
+            }
+        ]
     if "fulfillmentAvailability" in included:
         body["fulfillmentAvailability"] = [
             {

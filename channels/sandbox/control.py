@@ -57,10 +57,12 @@ class Sandbox:
         return {"running": False} if self._shoppers is None else self._shoppers.report()
 
     async def close(self) -> None:
-        """Send the shoppers home."""
+        """Send the shoppers home, and close the marketplaces."""
         if self._night is not None and not self._night.done():
             self._night.cancel()
             await asyncio.gather(self._night, return_exceptions=True)
+        for market in self.markets.values():
+            await market.aclose()
 
 
 House = NamedDependency[Sandbox]
@@ -95,6 +97,12 @@ class HandEdit(Struct, kw_only=True, forbid_unknown_fields=True):
     key: str
     quantity: int
     closed: bool | None = None
+
+
+class Hook(Struct, kw_only=True, forbid_unknown_fields=True):
+    """Where a marketplace sends its webhooks."""
+
+    url: str | None
 
 
 class Offset(Struct, kw_only=True, forbid_unknown_fields=True):
@@ -135,6 +143,11 @@ class Control(Controller):
             "markets": {name: market.books() for name, market in sandbox.markets.items()},
             "night": sandbox.night(),
         }
+
+    @get("/calls", sync_to_thread=False)
+    def calls(self, sandbox: House) -> dict[str, dict[str, dict[str, int]]]:
+        """Per marketplace and limit what was used, permitted and refused; a small answer."""
+        return {name: market.calls() for name, market in sandbox.markets.items()}
 
     @post("/night", status_code=202, sync_to_thread=False)
     def open_night(self, data: JSONBody[Night], sandbox: House) -> dict[str, object]:
@@ -195,13 +208,17 @@ class Control(Controller):
     def act(
         self, name: FromPath[str], ref: FromPath[str], action: FromPath[str], sandbox: House
     ) -> dict[str, Any]:
-        """`ship`, `buyer-cancel`, `ask-cancel` or `marketplace-cancel`; 409 when it cannot be."""
+        """`ship`, `buyer-cancel`, `ask-cancel`, `marketplace-cancel` or one of the marketplace's.
+
+        409 when it cannot be.
+        """
         market = sandbox.market(name)
         actions = {
             "ship": market.ship,
             "buyer-cancel": market.buyer_cancel,
             "ask-cancel": market.ask_cancel,
             "marketplace-cancel": market.marketplace_cancel,
+            **market.actions,
         }
         if action not in actions or ref not in market.orders:
             raise NotFoundException(f"no action {action!r} on order {ref!r}")
@@ -223,6 +240,21 @@ class Control(Controller):
         if data.closed is not None:
             market.listings[data.key].closed = data.closed
         return {"key": data.key, "displayed": market.listings[data.key].displayed}
+
+    @put("/{name:str}/hook", sync_to_thread=False)
+    def set_hook(self, name: FromPath[str], data: JSONBody[Hook], sandbox: House) -> Hook:
+        """Send the marketplace's webhooks to this address from now on; null sends none."""
+        hooks = sandbox.market(name).hooks
+        if hooks is None:
+            raise ClientException(f"{name} sends no webhooks")
+        hooks.url = data.url
+        return data
+
+    @get("/{name:str}/hook", sync_to_thread=False)
+    def hook(self, name: FromPath[str], sandbox: House) -> dict[str, Any]:
+        """Where webhooks go, and the last 1,000 attempts with their answers."""
+        hooks = sandbox.market(name).hooks
+        return {"url": hooks.url if hooks else None, "sent": hooks.sent if hooks else []}
 
     @put("/{name:str}/faults", sync_to_thread=False)
     def set_faults(

@@ -20,6 +20,11 @@ KNOBS = frozenset(
         "garbage",  # share of calls done and answered 200 with a body that nobody can read
         "repeat_orders",  # share of order lists that name orders twice
         "order_delay_s",  # orders become visible this much later, seconds
+        "lose_notices",  # share of webhooks that are never sent
+        "repeat_notices",  # share of webhooks that are sent twice
+        "forge_notices",  # share of webhooks whose proof is wrong
+        "notice_delay_s",  # webhooks come this much later, seconds
+        "shuffle_notices_s",  # each webhook comes up to this much later, by the dice: out of order
     }
 )
 

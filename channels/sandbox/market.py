@@ -9,18 +9,15 @@ address. Everything runs on one event loop and handlers are plain functions, so 
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from msgspec import Struct
-
 from channels.sandbox import records
-from channels.sandbox.clock import Clock
-from channels.sandbox.faults import Faults
+from channels.sandbox.hooks import Hooks
 from channels.sandbox.limits import Limit
 from channels.sandbox.records import Line, Listing, NotAllowed, NotDisplayed, Order, Write
+from channels.sandbox.services import Services
 from channels.sandbox.wire import Answer, Call, Refusal, Route
 
 __all__ = [
@@ -33,14 +30,6 @@ __all__ = [
     "Services",
     "Write",
 ]
-
-
-class Services(Struct, kw_only=True, frozen=True):
-    """What the sandbox hands to a marketplace: the clock, its fault knobs and the run's dice."""
-
-    clock: Clock
-    faults: Faults
-    rng: random.Random
 
 
 class Market:
@@ -66,6 +55,9 @@ class Market:
         self.routes: list[Route] = []
         self.credentials: dict[str, Any] = {}
         self.settings: dict[str, Any] = {}
+        self.hooks: Hooks | None = None
+        # What staff can do to an order beside shipping and cancelling it: name → what it does.
+        self.actions: Mapping[str, Callable[[str], Order]] = {}
         # While true, writes and cancellations are accepted and do nothing (a fault).
         self.ignoring = False
 
@@ -108,6 +100,11 @@ class Market:
     def authorize(self, call: Call) -> Answer | None:
         """None for good credentials, else the marketplace's refusal."""
         raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """Stop sending webhooks: the sandbox ends."""
+        if self.hooks is not None:
+            await self.hooks.aclose()
 
     # Listings.
 
@@ -279,17 +276,21 @@ class Market:
 
     def books(self) -> dict[str, Any]:
         """Everything this marketplace knows, as JSON-ready values."""
-        tick = self.clock.tick()
         return {
             "listings": [records.listing_book(listing) for listing in self.listings.values()],
             "orders": [records.order_book(order) for order in self.orders.values()],
             "writes": [records.write_book(write) for write in self.writes],
-            "calls": {
-                limit.name: {
-                    "used": limit.used,
-                    "refused": limit.refused,
-                    "permitted": limit.permitted(tick),
-                }
-                for limit in self.limits
-            },
+            "calls": self.calls(),
+        }
+
+    def calls(self) -> dict[str, dict[str, int]]:
+        """Per limit: calls (or points) used and permitted since the start, and calls refused."""
+        tick = self.clock.tick()
+        return {
+            limit.name: {
+                "used": limit.used,
+                "refused": limit.refused,
+                "permitted": limit.permitted(tick),
+            }
+            for limit in self.limits
         }

@@ -20,6 +20,7 @@ from channels.sandbox.wire import Answer, Call, Refused, Route
 
 UPSERT_ROWS_MAX = 400
 READ_ROWS_MAX = 1000
+VARIANTS_MAX = 400
 FIELDS_20 = frozenset({"manageNumber", "variantId", "mode", "quantity"})
 FIELDS_21 = FIELDS_20 | {"operationLeadTime", "shipFromIds"}
 
@@ -70,6 +71,8 @@ class InventoryApi:
     def bulk_upsert(self, call: Call) -> Answer:
         """1-400 rows, absolute or relative; 204 when all are written."""
         rows = _rows(call, most=UPSERT_ROWS_MAX)
+        if self._market.collides():
+            return _refusal(409, [Error(code="CE0001", message="conflict")])
         fields = FIELDS_21 if call.path.startswith("/es/2.1/") else FIELDS_20
         errors: list[Error] = []
         good: list[tuple[str, int, str]] = []
@@ -89,6 +92,8 @@ class InventoryApi:
     def upsert(self, call: Call) -> Answer:
         """One SKU; `mode` and `quantity` in the body, the key in the path."""
         body = json_body(call, otherwise=_refusal(400, [Error(code="GE0011")]))
+        if self._market.collides():
+            return _refusal(409, [Error(code="CE0001", message="conflict")])
         row = {**body, "manageNumber": call.params["manage"], "variantId": call.params["variant"]}
         fields = FIELDS_21 if call.path.startswith("/es/2.1/") else FIELDS_20
         key, error = self._checked(row, fields, None, set())
@@ -152,7 +157,8 @@ class InventoryApi:
         self, row: Any, fields: frozenset[str], position: int | None, met: set[str]
     ) -> tuple[str, Error | None]:
         def wrong(code: str, name: str) -> tuple[str, Error]:
-            path = name if position is None else f"inventories[{position}].{name}"
+            place = (position or 0) + self._market.rules.row_base
+            path = name if position is None else f"inventories[{place}].{name}"
             return "", Error(code=code, message=name, metadata={"propertyPath": path})
 
         if not isinstance(row, dict):
@@ -171,6 +177,8 @@ class InventoryApi:
         code, name = self._number_error(key, row)
         if not code and key in met:
             code, name = "IE1102", "variantId"
+        if not code and self._one_too_many(key):
+            code, name = "IE0121", "variantId"
         met.add(key)
         return wrong(code, name) if code else (key, None)
 
@@ -187,6 +195,15 @@ class InventoryApi:
         if not 0 <= self._after(key, row) <= QUANTITY_MAX:
             return "IE0117", "quantity"
         return "", ""
+
+    def _one_too_many(self, key: str) -> bool:
+        """Whether the key would be a new one of an item that has 400."""
+        market = self._market
+        if key in market.listings or key in market.orphans:
+            return False
+        item = key.partition("/")[0] + "/"
+        known = [*market.listings, *market.orphans]
+        return sum(one.startswith(item) for one in known) >= VARIANTS_MAX
 
     def _after(self, key: str, row: dict[str, Any]) -> int:
         if row["mode"] == "ABSOLUTE":

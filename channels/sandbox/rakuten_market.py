@@ -42,7 +42,14 @@ class RakutenRules(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     `buyer_cancel_s`: buyers may cancel by themselves that long.
     `restocks_on_buyer_cancel`: the SKUs' restockOnCancel, also for inventoryRestoreType 0.
     `bulk_atomic`: a bulk-upsert answered 400 has written nothing; false: all rows but the bad ones.
-    `names_rows`: a 400 names the bad rows in propertyPath.
+    `names_rows`: a 400 names the bad rows in propertyPath. `row_base`: the number of the first row
+    there. `conflicts`: so many writes of numbers are answered 409 first, as if another program
+    were writing. `key_days`: the license key's life, to the last second of its last day.
+    `license_api`: license.expiryDate.get is switched on. `order_api`: RakutenPayOrderAPI is.
+    `merchant_skus`: システム連携用SKU番号 by key; otherwise the variant in upper case, "" for none.
+    `unlimited`: manage numbers of items without a stock setting. `back_order`: keys of SKUs that
+    take orders at 0. `hidden`: keys of SKUs in the warehouse. `search_hits_max`: no search for
+    orders gives more. `shows_deleted_lines`: getOrderItem shows lines that staff took out.
     """
 
     visible_after_s: float = 1.0
@@ -53,6 +60,17 @@ class RakutenRules(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fie
     restocks_on_buyer_cancel: bool = False
     bulk_atomic: bool = True
     names_rows: bool = True
+    row_base: int = 0
+    conflicts: int = 0
+    key_days: int = 90
+    license_api: bool = True
+    order_api: bool = True
+    merchant_skus: dict[str, str] = {}
+    unlimited: frozenset[str] = frozenset()
+    back_order: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+    search_hits_max: int = 15_000
+    shows_deleted_lines: bool = False
 
 
 class RakutenMarket(Market):
@@ -81,13 +99,26 @@ class RakutenMarket(Market):
         }
         self.read_limits = {
             name: TokenBucket(name, rate_per_s=5.0, burst=5, tick=tick)
-            for name in ("bulk-get", "bulk-get-range")
+            for name in ("bulk-get", "bulk-get-range", "items-search")
         }
+        self.license_limit = Spacing("license", seconds=1.0, tick=tick)
         self.limits = [
             self.order_limit,
             *self.inventory_limits.values(),
             *self.read_limits.values(),
+            self.license_limit,
         ]
+        last_day = self.clock.now().astimezone(JST) + timedelta(days=rules.key_days)
+        self.key_ends = last_day.replace(hour=23, minute=59, second=59, microsecond=0)
+        self._conflicts = rules.conflicts
+        self.actions = {
+            "open-change": self._open_change,
+            "close-change": self._close_change,
+            "parcel": self._add_parcel,
+            "delete-line": self._delete_line,
+            "withdraw-cancel": self._withdraw_cancel,
+            "take-back": self._take_back,
+        }
 
     def new_ref(self, placed_at: datetime) -> str:
         """`shop-date-number`, the date in Japan."""
@@ -111,6 +142,59 @@ class RakutenMarket(Market):
     def on_listing(self, listing: Listing) -> None:
         """Registering the item adopts a stock record that waited for it."""
         self.orphans.pop(listing.key, None)
+        listing.closed = listing.key in self.rules.hidden
+        item = listing.key.partition("/")[0]
+        listing.endless = listing.key in self.rules.back_order or item in self.rules.unlimited
+
+    def merchant_sku(self, key: str) -> str | None:
+        """システム連携用SKU番号 of a SKU."""
+        return self.rules.merchant_skus.get(key, key.partition("/")[2].upper()) or None
+
+    def collides(self) -> bool:
+        """Whether this write meets another program's (CE0001)."""
+        self._conflicts -= 1
+        return self._conflicts >= 0
+
+    def _open_change(self, ref: str) -> Order:
+        """Staff propose a change (400)."""
+        self._needs_live(ref)
+        self.orders[ref].status = CHANGE_PENDING
+        return self.orders[ref]
+
+    def _close_change(self, ref: str) -> Order:
+        """The change is settled (300)."""
+        self._needs_live(ref)
+        self.orders[ref].status = WAITING_SHIPMENT
+        return self.orders[ref]
+
+    def _add_parcel(self, ref: str) -> Order:
+        """Staff note the number of a parcel that has not left yet."""
+        self._needs_live(ref)
+        self.orders[ref].extra["parcel"] = f"4000-{ref[-6:]}"
+        return self.orders[ref]
+
+    def _delete_line(self, ref: str) -> Order:
+        """Staff take the order's last line out."""
+        self._needs_live(ref)
+        line = self.orders[ref].lines[-1]
+        line.cancelled = line.quantity - line.shipped
+        return self.orders[ref]
+
+    def _withdraw_cancel(self, ref: str) -> Order:
+        """A cancellation applied for (800) is withdrawn."""
+        order = self.orders[ref]
+        if self.progress(order) != CANCEL_PENDING:
+            raise NotAllowed(f"{ref} is not in 800")
+        order.cancelled_at = order.cancelled_by = order.cancel_code = None
+        for line in order.lines:
+            line.cancelled = 0
+        return order
+
+    def _take_back(self, ref: str) -> Order:
+        """The goods came back, and staff cancel a shipped order."""
+        if self.orders[ref].shipped_at is None:
+            raise NotAllowed(f"{ref} is not shipped")
+        return self.cancel(ref, by="buyer", code="2")
 
     def progress(self, order: Order) -> int:
         """The order's orderProgress now."""
@@ -152,10 +236,18 @@ class RakutenMarket(Market):
         given = call.headers.get("authorization", "")
         if not hmac.compare_digest(given.encode(), wanted.encode()):
             return gateway(401, "ES04-01", "Un-Authorised")
+        if self.clock.now() > self.key_ends or not self._switched_on(call):
+            return gateway(401, "ES04-01", "Un-Authorised")
         media = call.headers.get("content-type", "").partition(";")[0].strip().lower()
         if call.method in {"POST", "PUT"} and media != "application/json":
             return gateway(415, "ES04-03", "Unsupported Media Type")
         return None
+
+    def _switched_on(self, call: Call) -> bool:
+        """Whether the shop has switched the function on in RMS (利用機能編集)."""
+        if call.endpoint == "license":
+            return self.rules.license_api
+        return self.rules.order_api or not call.path.startswith("/es/2.0/order/")
 
     def refuse(self, refusal: Refusal, endpoint: str) -> Answer:
         """The gateway's words; the order API says 503 where the inventory API says 429."""
@@ -192,5 +284,10 @@ def json_body(call: Call, *, otherwise: Answer) -> dict[str, Any]:
 
 
 def jst(moment: datetime) -> str:
-    """As the order and inventory APIs print times: seconds, +09:00."""
+    """As the inventory and item APIs print times: seconds, +09:00."""
     return moment.astimezone(JST).isoformat(timespec="seconds")
+
+
+def plain_jst(moment: datetime) -> str:
+    """As the order APIs print times: seconds, +0900."""
+    return moment.astimezone(JST).strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,63 +1,66 @@
-"""RMS RakutenPayOrderAPI 2.0: search, read and cancel the orders of one shop."""
+"""RMS RakutenPayOrderAPI and PurchaseItemAPI 2.0: search, read and cancel one shop's orders."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from channels.sandbox.market import Line, NotAllowed, Order
+from channels.sandbox.market import NotAllowed, Order
 from channels.sandbox.rakuten_market import (
     CANCEL_PENDING,
     CANCELLABLE,
-    CANCELLED,
     SHIPPED,
     RakutenMarket,
     json_body,
-    jst,
+)
+from channels.sandbox.rakuten_models import (
+    CUSTOMER_REASONS,
+    SHOP_REASONS,
+    full_order,
+    lean_order,
 )
 from channels.sandbox.wire import Answer, Call, Refused, Route
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+0900")
 PAGE_MAX = 1000
 PAGE_DEFAULT = 30
-HITS_MAX = 15_000
 SPAN_DAYS_MAX = 63
 DAYS_BACK_MAX = 730
 READ_MAX = 100
 VERSIONS = range(3, 11)
-SKU_VERSION = 7
 DATE_TYPES = range(1, 7)
 SHIPPED_DATE, REPORT_DATE = 4, 5
 PROGRESS = frozenset(range(100, 1000, 100))
 RESTORE_SETTING, RESTORE_YES, RESTORE_NO = range(3)
-CUSTOMER_REASONS = frozenset({1, 2, 3, 4, 5, 6})
-SHOP_REASONS = frozenset({8, 10, 13, 14, 15})
 
 
 class OrderApi:
-    """The order functions that a stock service needs, under /es/2.0/order. One shared limit."""
+    """The order functions that a stock service needs, in two services. One shared limit."""
 
     def __init__(self, market: RakutenMarket) -> None:
         self._market = market
 
     def routes(self) -> list[Route]:
-        """searchOrder, getOrder, cancelOrder and cancelOrderAfterShipping."""
+        """Four functions of RakutenPayOrderAPI, and the two of PurchaseItemAPI."""
         return [
             Route(
                 method="POST",
-                path=f"/es/2.0/order/{name}/",
+                path=f"/es/2.0/{service}/{name}/",
                 endpoint=f"order-{name}",
                 run=run,
                 limits=[self._market.order_limit],
             )
-            for name, run in (
-                ("searchOrder", self.search),
-                ("getOrder", self.get),
-                ("cancelOrder", self.cancel),
-                ("cancelOrderAfterShipping", self.cancel_shipped),
+            for service, name, run in (
+                ("order", "searchOrder", self.search),
+                ("order", "getOrder", self.get),
+                ("order", "cancelOrder", self.cancel),
+                ("order", "cancelOrderAfterShipping", self.cancel_shipped),
+                ("purchaseItem", "searchOrderItem", self.search),
+                ("purchaseItem", "getOrderItem", self.get_items),
             )
         ]
 
@@ -77,7 +80,7 @@ class OrderApi:
         page, amount, descending = _paging(body)
         if descending:
             hits.reverse()
-        hits = hits[:HITS_MAX]
+        hits = hits[: self._market.rules.search_hits_max]
         shown = hits[(page - 1) * amount : page * amount]
         pages = -(-len(hits) // amount)
         return _ok(
@@ -99,10 +102,30 @@ class OrderApi:
             raise _wrong("GET_ORDER", "009", "orderNumberList, version")
         if not isinstance(refs, list) or len(refs) > READ_MAX or version not in VERSIONS:
             raise _wrong("GET_ORDER", "011", "orderNumberList, version")
+        return self._orders(
+            call, refs, lambda order: full_order(self._market, order, version), version=version
+        )
+
+    def get_items(self, call: Call) -> Answer:
+        """Up to 100 orders without their buyers (getOrderItem); it takes no version."""
+        refs = _body(call, "GET_ORDER").get("orderNumberList")
+        if not refs:
+            raise _wrong("GET_ORDER", "009", "orderNumberList")
+        if not isinstance(refs, list) or len(refs) > READ_MAX:
+            raise _wrong("GET_ORDER", "011", "orderNumberList")
+        return self._orders(call, refs, lambda order: lean_order(self._market, order))
+
+    def _orders(
+        self,
+        call: Call,
+        refs: list[Any],
+        model: Callable[[Order], dict[str, Any]],
+        **data: Any,
+    ) -> Answer:
         visible = {order.ref: order for order in self._market.visible_orders(call.endpoint)}
-        orders = [self._model(visible[ref], version) for ref in refs if ref in visible]
-        level, number = ("INFO", "101") if len(orders) == len(refs) else ("WARNING", "101")
-        return _ok("GET_ORDER", number, level=level, version=version, OrderModelList=orders)
+        orders = [model(visible[ref]) for ref in refs if ref in visible]
+        level = "INFO" if len(orders) == len(refs) else "WARNING"
+        return _ok("GET_ORDER", "101", level=level, OrderModelList=orders, **data)
 
     def cancel(self, call: Call) -> Answer:
         """Apply for cancelling a whole order: states 100, 200 and 300 only."""
@@ -149,80 +172,6 @@ class OrderApi:
         if begin < self._market.clock.now() - timedelta(days=DAYS_BACK_MAX):
             raise _wrong("SEARCH_ORDER", "011", "startDatetime is more than 730 days ago")
         return begin, end
-
-    def _model(self, order: Order, version: int) -> dict[str, Any]:
-        progress = self._market.progress(order)
-        return {
-            "orderNumber": order.ref,
-            "orderProgress": progress,
-            "subStatusId": None,
-            "orderDatetime": jst(order.placed_at),
-            "orderType": 1,
-            "cancelDueDate": jst(order.cancelled_at) if order.cancelled_at else None,
-            "modifyFlag": 0,
-            "cautionDisplayType": 0,
-            "rakutenConfirmFlag": 0,
-            "totalPrice": sum(line.price * line.quantity for line in order.lines),
-            # Every real answer has the buyer in it; a client must leave this behind.
-            "OrdererModel": {"familyName": "見本", "firstName": "花子", "zipCode1": "000"},
-            "PackageModelList": [_package(order, version)],
-            "ChangeReasonModelList": _reasons(order, progress),
-        }
-
-
-def _package(order: Order, version: int) -> dict[str, Any]:
-    shipping = []
-    if order.shipped_at is not None:
-        shipping.append(
-            {
-                "shippingDetailId": 900_000 + int(order.ref[-6:]),
-                "shippingNumber": f"4000-{order.ref[-6:]}",
-                "deliveryCompany": "1001",
-                "shippingDate": jst(order.shipped_at)[:10],
-            }
-        )
-    return {
-        "basketId": int(order.lines[0].line_ref.partition("/")[0]),
-        "SenderModel": {"familyName": "見本", "firstName": "太郎", "city": "見本市"},
-        "ShippingModelList": shipping,
-        "ItemModelList": [_item(line, version) for line in order.lines],
-    }
-
-
-def _item(line: Line, version: int) -> dict[str, Any]:
-    manage, _, variant = line.key.partition("/")
-    item: dict[str, Any] = {
-        "itemDetailId": int(line.line_ref.partition("/")[2]),
-        "itemId": 10_000_000 + int(line.line_ref.partition("/")[2]),
-        "itemNumber": manage.upper(),
-        "manageNumber": manage,
-        "itemName": manage,
-        "price": line.price,
-        "units": line.quantity,
-        "inventoryType": 2,
-        "restoreInventoryFlag": 0,
-        "deleteItemFlag": 0,
-    }
-    if version >= SKU_VERSION:
-        item["SkuModelList"] = [
-            {"variantId": variant, "merchantDefinedSkuId": None, "skuInfo": None}
-        ]
-    return item
-
-
-def _reasons(order: Order, progress: int) -> list[dict[str, Any]] | None:
-    if order.cancelled_at is None:
-        return None
-    reason = int(order.cancel_code or 0)
-    return [
-        {
-            "changeId": 1,
-            "changeType": 2 if progress == CANCELLED else 0,
-            "changeReason": int(reason in CUSTOMER_REASONS),
-            "changeReasonDetail": reason,
-            "changeApplyDatetime": jst(order.cancelled_at),
-        }
-    ]
 
 
 def _dated(order: Order, date_type: int) -> datetime:

@@ -9,11 +9,14 @@ from msgspec import Struct, field
 
 from channels.sandbox.clock import stamp
 
+UNITS_MAX = 999_999_999
+
 
 class Listing(Struct, kw_only=True):
     """One listing: `displayed` units, `price` whole yen. `by_channel`: the marketplace stocks it.
 
-    `closed`: sold out whatever `displayed` says. `extra` belongs to the marketplace's module.
+    `closed`: sold out whatever `displayed` says; `endless`: sold whatever `displayed` says.
+    `extra` belongs to the marketplace's module.
     """
 
     key: str
@@ -21,6 +24,7 @@ class Listing(Struct, kw_only=True):
     price: int = 1000
     closed: bool = False
     by_channel: bool = False
+    endless: bool = False
     changed_at: datetime
     created_at: datetime
     extra: dict[str, Any] = field(default_factory=dict)
@@ -28,7 +32,9 @@ class Listing(Struct, kw_only=True):
     @property
     def buyable(self) -> int:
         """How many units a shopper can put in the basket."""
-        return 0 if self.closed else max(self.displayed, 0)
+        if self.closed:
+            return 0
+        return UNITS_MAX if self.endless else max(self.displayed, 0)
 
 
 class Line(Struct, kw_only=True):

@@ -12,7 +12,7 @@ from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.handlers import ASGIRouteHandler
 
-from channels.sandbox import amazon, rakuten, shopify, yahoo
+from channels.sandbox import amazon, eccube, rakuten, shopify, yahoo
 from channels.sandbox.clock import Clock
 from channels.sandbox.control import Control, Sandbox
 from channels.sandbox.faults import Faults
@@ -25,6 +25,7 @@ MARKETS: Mapping[str, Callable[..., Market]] = {
     "yahoo": yahoo.build,
     "amazon": amazon.build,
     "shopify": shopify.build,
+    "eccube": eccube.build,
 }
 
 

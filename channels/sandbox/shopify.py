@@ -23,6 +23,7 @@ from channels.sandbox.shopify_base import API_VERSION, Node, Options, ShopifyMar
 from channels.sandbox.shopify_cost import Estimate, actual
 from channels.sandbox.shopify_inventory import Inventory
 from channels.sandbox.shopify_orders import Orders
+from channels.sandbox.shopify_products import Products
 from channels.sandbox.shopify_schema import schema
 from channels.sandbox.shopify_writes import Writes
 from channels.sandbox.wire import Answer, Call, Refused, Route
@@ -50,6 +51,7 @@ class Service:
         self._inventory = Inventory(market)
         self._orders = Orders(market)
         writes = Writes(market, self._inventory)
+        products = Products(market, self._inventory)
         self._query: Resolvers = {
             "order": self._orders.one,
             "orders": self._orders.page,
@@ -57,6 +59,11 @@ class Service:
             "inventoryItem": self._inventory.one,
             "inventoryItems": self._inventory.page,
             "location": self._inventory.location,
+            "productVariants": products.page,
+            "productVariantsCount": products.count,
+            "shop": products.shop,
+            "currentAppInstallation": products.installation,
+            "publicApiVersions": products.versions,
             "locations": self._inventory.locations,
             "node": self._node,
             "nodes": lambda info, ids: [self._node(info, one) for one in ids],

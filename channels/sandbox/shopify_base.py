@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -12,8 +13,10 @@ import msgspec
 from graphql import GraphQLError
 
 from channels.sandbox.due import Due
+from channels.sandbox.hooks import Hooks
 from channels.sandbox.market import Listing, Market, Order, Services
 from channels.sandbox.shopify_cost import PointsBucket
+from channels.sandbox.shopify_notices import Webhooks, drop_unit
 from channels.sandbox.wire import Answer, Call, Refusal
 
 API_VERSION = "2026-10"
@@ -44,7 +47,11 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
     `restore_rate` points a second and `bucket` points: the standard plan. `visible_after_s`: new
     orders appear in the list so late. `cancel_s`: how long a cancel job runs. `idempotency_hours`:
     how long a key is remembered. `loose_sku_search`: the search finds SKUs that begin with the
-    text too, so that a client has to compare for itself.
+    text too, so that a client has to compare for itself. `untracked` SKUs have no tracked
+    inventory, `continues` go on selling when out of stock, `barcodes` are by SKU. `without_scopes`
+    the app lacks. `version_supported`: whether the API's version is still alive. `hook_retries`
+    and `hook_pause_s`: a webhook without a 2xx is sent that many times more, first after that long
+    (8 in 4 hours on the real one).
     """
 
     restore_rate: float = 100.0
@@ -53,6 +60,13 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
     cancel_s: float = 2.0
     idempotency_hours: float = 24.0
     loose_sku_search: bool = True
+    untracked: Collection[str] = ()
+    continues: Collection[str] = ()
+    barcodes: Mapping[str, str] = {}
+    without_scopes: Collection[str] = ()
+    version_supported: bool = True
+    hook_retries: int = 8
+    hook_pause_s: float = 28.0
 
 
 class ShopifyMarket(Market):
@@ -75,6 +89,9 @@ class ShopifyMarket(Market):
             tick=self.clock.tick(),
         )
         self.limits = [self.points]
+        self.hooks = Hooks(services, retries=options.hook_retries, pause_s=options.hook_pause_s)
+        self.webhooks = Webhooks(self, api_version=API_VERSION)
+        self.actions = {"drop-unit": partial(drop_unit, self, self.webhooks)}
         self.credentials = {
             "client_id": self.secret(32),
             "client_secret": f"shpss_{self.secret(32)}",
@@ -101,6 +118,19 @@ class ShopifyMarket(Market):
     def on_listing(self, listing: Listing) -> None:
         """Every variant has an inventory item with a number of its own."""
         listing.extra["item_id"] = gid("InventoryItem", 50_000_000_001 + len(self.listings))
+        listing.endless = listing.key in {*self.options.untracked, *self.options.continues}
+
+    def on_place(self, order: Order) -> None:
+        """Told as orders/create."""
+        self.webhooks.placed(order)
+
+    def on_ship(self, order: Order) -> None:
+        """Told as orders/updated."""
+        self.webhooks.changed(order)
+
+    def on_cancel(self, order: Order) -> None:
+        """Told as orders/cancelled and orders/updated."""
+        self.webhooks.cancelled(order)
 
     def check_key(self, key: str) -> None:
         """A SKU has 1 to 255 characters. Raises ValueError."""

@@ -69,7 +69,7 @@ class Inventory:
             "__typename": "InventoryItem",
             "id": listing.extra["item_id"],
             "sku": listing.key,
-            "tracked": True,
+            "tracked": listing.key not in self._market.options.untracked,
             "duplicateSkuCount": 0,
             "createdAt": wire_time(listing.created_at),
             "updatedAt": wire_time(listing.changed_at),

@@ -216,6 +216,8 @@ def _fulfillment_node(order: Order) -> Node:
 def _sort_key(name: str) -> Callable[[Order], str]:
     if name == "UPDATED_AT":
         return lambda order: f"{stamp(order.changed_at)} {order.ref}"
+    if name == "CREATED_AT":
+        return lambda order: f"{stamp(order.placed_at)} {order.ref}"
     if name == "ID":
         return lambda order: order.ref
     return lambda order: f"{stamp(order.placed_at)} {order.ref}"

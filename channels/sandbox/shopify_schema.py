@@ -26,11 +26,19 @@ type QueryRoot {
   locations(after: String, first: Int, reverse: Boolean = false): LocationConnection!
   node(id: ID!): Node
   nodes(ids: [ID!]!): [Node]!
+  currentAppInstallation: AppInstallation!
   order(id: ID!): Order
   orders(
     after: String, first: Int, query: String, reverse: Boolean = false,
     sortKey: OrderSortKeys = PROCESSED_AT
   ): OrderConnection!
+  productVariants(
+    after: String, first: Int, query: String, reverse: Boolean = false,
+    sortKey: ProductVariantSortKeys = ID
+  ): ProductVariantConnection!
+  productVariantsCount(limit: Int = 10000, query: String): Count
+  publicApiVersions: [ApiVersion!]!
+  shop: Shop!
 }
 
 type Mutation {
@@ -44,6 +52,7 @@ type Mutation {
   ): OrderCancelPayload
 }
 
+enum CountPrecision { AT_LEAST EXACT }
 enum CurrencyCode { JPY }
 enum FulfillmentStatus { CANCELLED ERROR FAILURE OPEN PENDING SUCCESS }
 enum OrderCancelReason { CUSTOMER DECLINED FRAUD INVENTORY OTHER STAFF }
@@ -55,6 +64,8 @@ enum OrderDisplayFulfillmentStatus {
   FULFILLED IN_PROGRESS ON_HOLD OPEN PARTIALLY_FULFILLED PENDING_FULFILLMENT REQUEST_DECLINED
   RESTOCKED SCHEDULED UNFULFILLED
 }
+enum ProductVariantInventoryPolicy { CONTINUE DENY }
+enum ProductVariantSortKeys { ID SKU }
 enum OrderSortKeys { CREATED_AT ID PROCESSED_AT UPDATED_AT }
 enum OrderCancelUserErrorCode {
   INTERNAL_ERROR INVALID NOT_FOUND NO_REFUND_PERMISSION
@@ -145,7 +156,19 @@ type LineItem implements Node {
   currentQuantity: Int! id: ID! name: String! originalUnitPriceSet: MoneyBag! quantity: Int!
   sku: String unfulfilledQuantity: Int! variant: ProductVariant
 }
-type ProductVariant implements Node { id: ID! sku: String }
+type ProductVariant implements Node {
+  barcode: String displayName: String! id: ID! inventoryItem: InventoryItem!
+  inventoryPolicy: ProductVariantInventoryPolicy! sku: String
+}
+type ProductVariantEdge { cursor: String! node: ProductVariant! }
+type ProductVariantConnection {
+  edges: [ProductVariantEdge!]! nodes: [ProductVariant!]! pageInfo: PageInfo!
+}
+type Count { count: Int! precision: CountPrecision! }
+type AccessScope { description: String! handle: String! }
+type AppInstallation implements Node { accessScopes: [AccessScope!]! id: ID! }
+type ApiVersion { displayName: String! handle: String! supported: Boolean! }
+type Shop implements Node { id: ID! myshopifyDomain: String! name: String! }
 type LineItemEdge { cursor: String! node: LineItem! }
 type LineItemConnection { edges: [LineItemEdge!]! nodes: [LineItem!]! pageInfo: PageInfo! }
 type FulfillmentLineItem implements Node { id: ID! lineItem: LineItem! quantity: Int }

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from channels.sandbox.market import Market, Services
-from channels.sandbox.yahoo_market import YahooMarket, YahooRules
+from channels.sandbox.yahoo_changes import ChangeApi
+from channels.sandbox.yahoo_files import FileApi
+from channels.sandbox.yahoo_market import YahooMarket
 from channels.sandbox.yahoo_orders import OrderApi
+from channels.sandbox.yahoo_rules import YahooRules
 from channels.sandbox.yahoo_stock import StockApi
 
 
 def build(services: Services, **options: Any) -> Market:
     """One Yahoo! store; `options` are those of `YahooRules`."""
-    market = YahooMarket(services, YahooRules(**options))
+    market = YahooMarket(services, msgspec.convert(options, YahooRules))
     market.routes = [
-        market.token_route(),
+        *market.door.routes(),
         *StockApi(market).routes(),
+        *FileApi(market).routes(),
         *OrderApi(market).routes(),
+        *ChangeApi(market).routes(),
     ]
     return market

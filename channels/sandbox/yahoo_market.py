@@ -1,56 +1,24 @@
-"""Yahoo! Shopping's books and front door: the store, its tokens, and the proof by public key."""
+"""Yahoo! Shopping's books: the store, its listings and orders, and who may call what."""
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hmac
-import secrets
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
-from urllib.parse import parse_qsl
 from xml.etree import ElementTree as ET
 
-import msgspec
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
 from channels.sandbox.limits import DailyQuota, Limit, Spacing
-from channels.sandbox.market import Market, NotAllowed, Order, Services
+from channels.sandbox.market import Listing, Market, NotAllowed, Order, Services
 from channels.sandbox.wire import Answer, Call, Refusal, Route
+from channels.sandbox.yahoo_door import Door
+from channels.sandbox.yahoo_rules import YahooRules
 
 JST = timezone(timedelta(hours=9))
 CALLS_PER_DAY = 50_000
 CODE_LETTERS_MAX = 99
 XML = "application/xml; charset=UTF-8"
-
-
-class YahooRules(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What Yahoo! does not publish, or publishes loosely; defaults are the stricter reading.
-
-    `visible_after_s`: an order shows in lists that long after it was placed.
-    `block_s`: a call above one a second shuts that address for so long ("blocked for a while").
-    `result_max`: the most orders of one orderList page.
-    `token_s`, `consent_days`, `unproved_hours`: life of an access token, of the store's consent,
-    and of that consent where the proof by public key is missing.
-    `signature_skew_s`: how far the time inside the proof may be off.
-    `buyer_cancel_s`: buyers may cancel by themselves that long.
-    `restocks_on_cancel`: a cancel puts the units back on display by itself.
-    `negative_stock`: a relative change may go below 0.
-    """
-
-    visible_after_s: float = 1.0
-    block_s: float = 1.0
-    result_max: int = 100
-    token_s: float = 3600.0
-    consent_days: float = 28.0
-    unproved_hours: float = 12.0
-    signature_skew_s: float = 60.0
-    buyer_cancel_s: float = 600.0
-    restocks_on_cancel: bool = False
-    negative_stock: bool = False
+PATH = "/ShoppingWebService/V1/"
+MAY, MAY_NOT = "1", "0"
 
 
 class YahooMarket(Market):
@@ -67,33 +35,19 @@ class YahooMarket(Market):
         self.restocks_on_buyer_cancel = rules.restocks_on_cancel
         self.seller_id = f"store-{self.rng.randrange(1000, 9999)}"
         self.waiting_stock: dict[str, int] = {}  # numbers of items not registered yet
-        self._consented_at = self.clock.now()
-        self._tokens: dict[str, datetime] = {}
-        self._private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        public = self._private.public_key().public_bytes(
-            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        )
+        self.door = Door(rules, self.clock, seller_id=self.seller_id)
         self.settings = {"seller_id": self.seller_id, "auth_base_url": "{base_url}"}
-        self.credentials = {
-            "client_id": f"dj0{secrets.token_hex(12)}",
-            "client_secret": secrets.token_hex(20),
-            "refresh_token": secrets.token_hex(24),
-            "public_key_pem": public.decode(),
-            "public_key_version": "1",
-        }
+        self.credentials = self.door.credentials
         self._day = DailyQuota("day", per_day=CALLS_PER_DAY, tick=self.clock.tick())
         self.limits = [self._day]
-
-    def per_url(self, endpoint: str) -> list[Limit]:
-        """One call a second for one address, and 50,000 a day for the application."""
-        spacing = Spacing(
-            endpoint,
-            seconds=1.0,
-            tick=self.clock.tick(),
-            block_seconds=self.rules.block_s,
-        )
-        self.limits.append(spacing)
-        return [spacing, self._day]
+        self.actions = {
+            "look": self._staff,
+            "hold": lambda ref: self._staff(ref, OrderStatus=3),
+            "begin-shipping": lambda ref: self._staff(ref, ShipStatus=2),
+            "note-slip": lambda ref: self._staff(ref, Slip=f"5000{ref[-8:]}"),
+            "mark-prank": lambda ref: self._staff(ref, Suspect=1),
+            "lower": self._lower_by_hand,
+        }
 
     def new_ref(self, placed_at: datetime) -> str:
         """`store-number`."""
@@ -109,9 +63,18 @@ class YahooMarket(Market):
         """OrderStatus, PayStatus and so on are kept as Yahoo!'s own numbers."""
         return {"OrderStatus": 2, "PayStatus": 1, "ShipStatus": 1, "IsSeen": False, "Suspect": 0}
 
+    def on_listing(self, listing: Listing) -> None:
+        """Some listings let orders exceed their stock."""
+        self.set_overdraft(listing, MAY if listing.key in self.rules.overdraft else MAY_NOT)
+
+    def set_overdraft(self, listing: Listing, flag: str) -> None:
+        """Let orders exceed the stock of a listing, or not."""
+        listing.extra["overdraft"] = flag
+        listing.endless = flag == MAY
+
     def on_ship(self, order: Order) -> None:
         """Staff send the goods: ShipStatus 3, with a slip number."""
-        order.status |= {"ShipStatus": 3, "IsSeen": True}
+        order.status |= {"ShipStatus": 3, "IsSeen": True, "Slip": f"5000{order.ref[-8:]}"}
 
     def on_cancel(self, order: Order) -> None:
         """OrderStatus 4 is final; reason 210 (out of stock) closes the items for sale."""
@@ -128,41 +91,76 @@ class YahooMarket(Market):
             raise NotAllowed(f"{ref}: the buyer's time to cancel is over")
         return super().buyer_cancel(ref)
 
-    def token_route(self) -> Route:
-        """YConnect v2's token address (at auth.login.yahoo.co.jp in real life)."""
-        return Route(
-            method="POST",
-            path="/yconnect/v2/token",
-            endpoint="token",
-            run=self._token,
-            open_door=True,
-        )
+    def lower(self, order: Order, line_ref: str, units: int) -> None:
+        """Set the units of one line of an order; raises KeyError when it has no such line."""
+        line = {line.line_ref: line for line in order.lines}[line_ref]
+        taken = line.quantity - line.cancelled - units
+        if self.ignoring:
+            return
+        line.cancelled += taken
+        lowered = order.extra.setdefault("lowered", {})
+        lowered[line_ref] = lowered.get(line_ref, 0) + taken
+        order.changed_at = self.clock.now()
+        if self.rules.restocks_on_cancel and line.key in self.listings:
+            self.add_displayed(line.key, taken, "order-restock")
+
+    def _lower_by_hand(self, ref: str) -> Order:
+        """Staff take one unit off the first line."""
+        order = self.orders[ref]
+        line = order.lines[0]
+        self.lower(order, line.line_ref, line.quantity - line.cancelled - 1)
+        return self._staff(ref)
+
+    def _staff(self, ref: str, **status: Any) -> Order:
+        """Staff open an order on the store's own screen, and perhaps change its state."""
+        order = self.orders[ref]
+        if status and order.state != "live":
+            raise NotAllowed(f"{ref} is {order.state}")
+        order.status |= {"IsSeen": True, **status}
+        if status:
+            order.changed_at = self.clock.now()
+        return order
+
+    def stock_route(self, method: str, name: str, run: Callable[[Call], Answer]) -> Route:
+        """A route of the stock family. Whether it wants the proof is a rule."""
+
+        def proved(call: Call) -> Answer:
+            if self.rules.stock_needs_proof and self.door.is_unproved_too_long(call):
+                return error(401, "px-04102", "Session is over")
+            return run(call)
+
+        return self._route(method, name, proved)
 
     def order_route(self, method: str, name: str, run: Callable[[Call], Answer]) -> Route:
         """A route of the order family, which also wants the proof by public key."""
 
         def proved(call: Call) -> Answer:
-            status = "authorized" if self._proof_holds(call) else "unauthorized"
-            since = self.clock.now() - self._consented_at
-            if status != "authorized" and since > timedelta(hours=self.rules.unproved_hours):
+            if self.door.is_unproved_too_long(call):
                 return error(401, "px-04102", "Session is over")
             answer = run(call)
-            answer.headers = {**answer.headers, "X-SWS-Authorize-Status": status}
+            if self.rules.tells_proof:
+                status = "authorized" if self.door.proof_holds(call) else "unauthorized"
+                answer.headers = {**answer.headers, "X-SWS-Authorize-Status": status}
             return answer
 
-        path = f"/ShoppingWebService/V1/{name}"
-        limits = self.per_url(name)
-        return Route(method=method, path=path, endpoint=name, run=proved, limits=limits)
+        return self._route(method, name, proved)
+
+    def _route(self, method: str, name: str, run: Callable[[Call], Answer]) -> Route:
+        """One call a second for one address, and 50,000 a day for the application."""
+        spacing: Limit = Spacing(
+            name, seconds=1.0, tick=self.clock.tick(), block_seconds=self.rules.block_s
+        )
+        self.limits.append(spacing)
+        limits = [spacing, self._day]
+        return Route(method=method, path=f"{PATH}{name}", endpoint=name, run=run, limits=limits)
 
     def authorize(self, call: Call) -> Answer | None:
         """`Authorization: Bearer` with a token that has not expired."""
-        token = call.headers.get("authorization", "").removeprefix("Bearer ")
-        expires_at = self._tokens.get(token)
-        if expires_at is None or expires_at <= self.clock.now():
-            answer = error(401, "px-04101", "invalid_token")
-            answer.headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            return answer
-        return None
+        if self.door.knows(call):
+            return None
+        answer = error(401, "px-04101", "invalid_token")
+        answer.headers = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        return answer
 
     def refuse(self, refusal: Refusal, endpoint: str) -> Answer:
         """Errors in the XML shape that all store APIs share."""
@@ -179,37 +177,9 @@ class YahooMarket(Market):
             }[refusal]
         )
 
-    def _token(self, call: Call) -> Answer:
-        client = f"{self.credentials['client_id']}:{self.credentials['client_secret']}"
-        wanted = "Basic " + base64.b64encode(client.encode()).decode()
-        if not hmac.compare_digest(call.headers.get("authorization", "").encode(), wanted.encode()):
-            return _token_error(401, "invalid_client")
-        form = dict(parse_qsl(call.body.decode("latin-1"), max_num_fields=20))
-        if form.get("grant_type") != "refresh_token":
-            return _token_error(400, "unsupported_grant_type")
-        consent_ends = self._consented_at + timedelta(days=self.rules.consent_days)
-        given = form.get("refresh_token", "")
-        known = hmac.compare_digest(given.encode(), self.credentials["refresh_token"].encode())
-        if not known or call.at >= consent_ends:
-            return _token_error(400, "invalid_grant")
-        token = secrets.token_hex(32)
-        self._tokens[token] = call.at + timedelta(seconds=self.rules.token_s)
-        # No refresh_token in the answer: the one in hand stays good, as real answers often show.
-        body = {"access_token": token, "token_type": "Bearer", "expires_in": self.rules.token_s}
-        return Answer(body=msgspec.json.encode(body))
-
-    def _proof_holds(self, call: Call) -> bool:
-        if call.headers.get("x-sws-signature-version") != self.credentials["public_key_version"]:
-            return False
-        try:
-            sealed = base64.b64decode(call.headers.get("x-sws-signature", ""), validate=True)
-            text = self._private.decrypt(sealed, padding.PKCS1v15())
-        except (binascii.Error, ValueError):
-            return False
-        seller_id, _, moment = text.decode("latin-1").rpartition(":")
-        # The client's clock is the machine's, also while the sandbox's time of day is moved.
-        fresh = moment.isdigit() and abs(time.time() - int(moment)) <= self.rules.signature_skew_s
-        return seller_id == self.seller_id and fresh
+    def books(self) -> dict[str, Any]:
+        """Everything this marketplace knows, its door included."""
+        return {**super().books(), "door": self.door.book()}
 
 
 def is_code(key: str) -> bool:
@@ -233,7 +203,3 @@ def xml(root: ET.Element, *, status: int = 200) -> Answer:
     """An answer in XML."""
     body = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
     return Answer(status=status, body=body, media_type=XML)
-
-
-def _token_error(status: int, code: str) -> Answer:
-    return Answer(status=status, body=msgspec.json.encode({"error": code}))

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from xml.etree import ElementTree as ET
 
 from channels.sandbox.wire import Answer, Call, Refused, Route
-from channels.sandbox.yahoo_market import YahooMarket, error, is_code, xml
+from channels.sandbox.yahoo_market import MAY_NOT, YahooMarket, error, is_code, xml
 
 CODES_MAX = 1000
 QUANTITY_MAX = 999_999_999
@@ -26,14 +26,8 @@ class StockApi:
     def routes(self) -> list[Route]:
         """Both functions; each address has its own call a second."""
         return [
-            Route(
-                method="POST",
-                path=f"/ShoppingWebService/V1/{name}",
-                endpoint=name,
-                run=run,
-                limits=self._market.per_url(name),
-            )
-            for name, run in (("setStock", self.set_stock), ("getStock", self.get_stock))
+            self._market.stock_route("POST", "setStock", self.set_stock),
+            self._market.stock_route("POST", "getStock", self.get_stock),
         ]
 
     def set_stock(self, call: Call) -> Answer:
@@ -50,7 +44,10 @@ class StockApi:
         for position, (code, quantity) in enumerate(zip(codes, quantities, strict=True)):
             overdraft = overdrafts[position] if overdrafts else None
             fault = self._fault(code, quantity, overdraft)
-            rows.append((code, fault, fault or self._write(code, quantity, overdraft)))
+            value = fault or self._write(code, quantity, overdraft)
+            if not fault and code in self._market.rules.unread:
+                fault = value = "ed-10002"
+            rows.append((code, fault, value))
         faults = [fault for _, fault, _ in rows if fault]
         if faults and len(rows) == 1:
             return error(400, faults[0], "the item was not updated")
@@ -69,7 +66,7 @@ class StockApi:
             if not known:
                 continue
             quantity = (waiting or 0) if listing is None else listing.displayed
-            overdraft = listing.extra.get("overdraft", "0") if listing else "0"
+            overdraft = listing.extra["overdraft"] if listing else MAY_NOT
             closed = listing is not None and listing.closed
             ET.SubElement(row, "Quantity").text = str(quantity)
             ET.SubElement(row, "AllowOverdraft").text = overdraft
@@ -97,6 +94,8 @@ class StockApi:
     def _fault(self, code: str, quantity: str, overdraft: str | None) -> str:
         if not is_code(code):
             return "st-02101"
+        if code in self._market.rules.refused:
+            return "ed-10001"
         if not QUANTITY.fullmatch(quantity):
             return "st-02104"
         after = self._after(code, quantity)
@@ -117,8 +116,10 @@ class StockApi:
         if listing is not None:
             mode = "relative" if quantity[0] in "+-" else "absolute"
             market.set_displayed(code, after, mode)
+            if overdraft is None and market.rules.omitted_overdraft_resets:
+                overdraft = MAY_NOT
             if overdraft is not None and not market.ignoring:
-                listing.extra["overdraft"] = overdraft
+                market.set_overdraft(listing, overdraft)
         elif not market.ignoring:
             # Not an error: the number waits for the item to be registered.
             market.waiting_stock[code] = after

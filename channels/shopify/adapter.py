@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
-from channels.base import Adapter, Cancels, Capabilities, OutcomeUnknown, Pulled, Rejected, Write
+from channels.base import (
+    Adapter,
+    Cancels,
+    Capabilities,
+    Discovered,
+    History,
+    Notice,
+    OutcomeUnknown,
+    Pulled,
+    Rejected,
+    Write,
+)
 from channels.http import ChannelHttp
 from channels.keep import Means
 from channels.limits import Budgets
 from channels.shopify import documents, mapping, wire
 from channels.shopify.client import ShopifyClient
+from channels.shopify.history import Past
+from channels.shopify.notices import Notices
 from channels.shopify.orders import Orders
 from channels.shopify.settings import (
     BUDGETS,
@@ -19,6 +34,7 @@ from channels.shopify.settings import (
     ShopifySettings,
     budgets_for,
 )
+from channels.shopify.shop import Shop
 from channels.shopify.stock import Stock
 from inventory.vocabulary import (
     CancelRequest,
@@ -28,6 +44,7 @@ from inventory.vocabulary import (
     PushOutcome,
     QuantityPush,
     Reading,
+    Standing,
 )
 
 __all__ = ["BUDGETS", "ShopifyAdapter", "ShopifyCredentials", "ShopifySettings", "build"]
@@ -35,7 +52,7 @@ __all__ = ["BUDGETS", "ShopifyAdapter", "ShopifyCredentials", "ShopifySettings",
 CAPABILITIES = Capabilities(
     kind=Kind.SHOPIFY,
     write=Write.RELATIVE,
-    writes=frozenset({Write.RELATIVE}),
+    writes=frozenset({Write.RELATIVE, Write.COMPARE_AND_SET}),
     cancels=Cancels.WHOLE,
     push_batch_max=25,
     read_batch_max=40,
@@ -43,6 +60,8 @@ CAPABILITIES = Capabilities(
     pull_seconds_quiet=10.0,
     pull_endpoint=POINTS,
     repeatable=True,
+    notices=True,
+    discovers=True,
 )
 NOTE_CHARACTERS_MAX = 255
 RESULT = "gid://shopify/OrderCancelJobResult/"
@@ -57,13 +76,17 @@ class ShopifyAdapter(Adapter):
         client: ShopifyClient,
         settings: ShopifySettings,
         budgets: Budgets,
+        notices: Notices,
         channel_id: int,
     ) -> None:
         self._client = client
         self._settings = settings
         self._budgets = budgets
+        self._notices = notices
         self._orders = Orders(client, settings)
+        self._past = Past(client, settings, self._orders)
         self._stock = Stock(client, settings, channel_id=channel_id)
+        self._shop = Shop(client, settings, self._stock)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -88,9 +111,10 @@ class ShopifyAdapter(Adapter):
         return await self._orders.read(order_ref)
 
     async def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushOutcome]:
-        """Change numbers by `change`, or set them where `change` is None; all in one request.
+        """Change numbers by `change`; where it is None, set what a reading of now is compared with.
 
-        A SKU that no item or that several items have is refused.
+        A zero alone is set without a look. A SKU that no item or that several items have is
+        refused, and a number that changes all the time (`CHANGE_FROM_QUANTITY_STALE`).
         """
         return await self._stock.push(pushes)
 
@@ -142,6 +166,22 @@ class ShopifyAdapter(Adapter):
             return CancelState(refused="the order has been shipped")
         return CancelState(refused=failure)
 
+    async def standing(self) -> Standing:
+        """Whose shop it is, and until when the API version is kept (see `Shop`)."""
+        return await self._shop.standing()
+
+    async def discover(self, cursor: dict[str, Any]) -> Discovered:
+        """The next 50 variants that have a SKU."""
+        return await self._shop.discover(cursor)
+
+    async def read_history(self, cursor: dict[str, Any], *, since: datetime) -> History:
+        """The next 10 orders placed since; see `Past` about those older than 60 days."""
+        return await self._past.read(cursor, since=since)
+
+    async def read_notice(self, headers: Mapping[str, str], body: bytes) -> Notice:
+        """Verify and read a webhook (see `Notices`)."""
+        return self._notices.read(headers, body)
+
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.aclose()
@@ -180,4 +220,15 @@ def build(
     budgets = Budgets(means.redis, channel_id=channel_id, budgets=budgets_for(settings))
     http = ChannelHttp(base_url=base_url, budgets=budgets)
     client = ShopifyClient(http=http, settings=settings, credentials=credentials)
-    return ShopifyAdapter(client=client, settings=settings, budgets=budgets, channel_id=channel_id)
+    return ShopifyAdapter(
+        client=client,
+        settings=settings,
+        budgets=budgets,
+        notices=Notices(credentials, domain=settings.shop_domain or _domain(base_url)),
+        channel_id=channel_id,
+    )
+
+
+def _domain(base_url: str) -> str:
+    host = urlsplit(base_url).hostname or ""
+    return host if host.endswith(".myshopify.com") else ""

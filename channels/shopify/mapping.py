@@ -16,7 +16,6 @@ from inventory.vocabulary import (
     Party,
     PushOutcome,
     PushStatus,
-    QuantityPush,
     Reason,
 )
 
@@ -36,6 +35,7 @@ CANCELLED_BY = {
 NOTHING_SHIPPED = frozenset({"ON_HOLD", "OPEN", "REQUEST_DECLINED", "SCHEDULED", "UNFULFILLED"})
 SHIPMENTS_THAT_COUNT = frozenset({"OPEN", "PENDING", "SUCCESS"})
 # Whether these had an effect is not known; sent again with the same key they have one.
+STALE = "CHANGE_FROM_QUANTITY_STALE"
 UNDECIDED = frozenset({"IDEMPOTENCY_CONCURRENT_REQUEST", "SERVICE_UNAVAILABLE"})
 
 
@@ -142,17 +142,28 @@ def sku_query(channel_skus: Sequence[str]) -> str:
     return " OR ".join(f'sku:"{_escaped(sku)}"' for sku in channel_skus)
 
 
-def write_input(push: QuantityPush, *, item_id: str, location_id: str, uri: str) -> dict[str, Any]:
-    """The input of one stock write: a change where it is known, else the absolute number.
+def change_input(*, delta: int, item_id: str, location_id: str, uri: str) -> dict[str, Any]:
+    """The input of a change, which is right whatever was sold meanwhile.
 
-    `changeFromQuantity` has to be named from 2026-04 on; null says that no check is wanted: a
-    change is right whatever was sold meanwhile, and an absolute number waited for the barrier.
+    `changeFromQuantity` has to be named from 2026-04 on; null says that no check is wanted.
     """
     place = {"inventoryItemId": item_id, "locationId": location_id, "changeFromQuantity": None}
-    shared = {"name": "available", "reason": "correction", "referenceDocumentUri": uri}
-    if push.change is None:
-        return {**shared, "quantities": [{**place, "quantity": push.quantity}]}
-    return {**shared, "changes": [{**place, "delta": push.change}]}
+    return {**_shared(uri), "changes": [{**place, "delta": delta}]}
+
+
+def set_input(
+    *, quantity: int, expected: int | None, item_id: str, location_id: str, uri: str
+) -> dict[str, Any]:
+    """The input of an absolute number, taken only while `expected` is what is there.
+
+    None (no check) is for a zero alone, which is safe whatever was sold meanwhile (L7).
+    """
+    place = {"inventoryItemId": item_id, "locationId": location_id, "changeFromQuantity": expected}
+    return {**_shared(uri), "quantities": [{**place, "quantity": quantity}]}
+
+
+def _shared(uri: str) -> dict[str, Any]:
+    return {"name": "available", "reason": "correction", "referenceDocumentUri": uri}
 
 
 def outcome_from(channel_sku: str, payload: object) -> PushOutcome:

@@ -52,12 +52,13 @@ class ShopifyCredentials(Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 def budgets_for(settings: ShopifySettings) -> tuple[Budget, ...]:
-    """The plan's points as a budget, and a bound of our own on logins."""
+    """The plan's points, a tenth of them kept for zeros and cancels; our own bound on logins."""
     return (
         Budget(
             endpoint=POINTS,
             seconds=1 / settings.points_per_second,
             burst=settings.points_at_once,
+            kept=settings.points_at_once // 10,
         ),
         Budget(endpoint=TOKEN, seconds=1.0, burst=10),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID, uuid5
 
 from msgspec import Struct
@@ -12,6 +13,7 @@ from msgspec import Struct
 from channels.base import Rejected
 from channels.shopify import documents, mapping, wire
 from channels.shopify.client import ShopifyClient
+from channels.shopify.repair import Row, repaired
 from channels.shopify.settings import ShopifySettings
 from inventory.vocabulary import PushOutcome, PushStatus, QuantityPush, Reading
 
@@ -47,16 +49,30 @@ class Stock:
         return [Reading(channel_sku=sku, quantity=_available(items[sku])) for sku in channel_skus]
 
     async def push(self, pushes: Sequence[QuantityPush]) -> list[PushOutcome]:
-        """One outcome for each push, in the same order; all in one request.
+        """One outcome for each push, in the same order.
 
-        Each row has an idempotency key made of its push's key, so that sending it again, in
-        whatever company, has one effect.
+        Known numbers are changed, and zeros set, in one request; the others are repaired. Each row
+        has an idempotency key made of its push's key, so that sending it again, in whatever
+        company, has one effect.
         """
         await self._learn([push.channel_sku for push in pushes])
         outcomes = [self._decided(push) for push in pushes]
-        rows = [push for push, outcome in zip(pushes, outcomes, strict=True) if outcome is None]
-        sent = iter(await self._send(rows) if rows else [])
-        return [next(sent) if outcome is None else outcome for outcome in outcomes]
+        rows = [
+            Row(push=push, quantity=push.quantity, expected=None)
+            for push, outcome in zip(pushes, outcomes, strict=True)
+            if outcome is None and (push.change is not None or not push.quantity)
+        ]
+        repairs = [
+            push
+            for push, outcome in zip(pushes, outcomes, strict=True)
+            if outcome is None and push.change is None and push.quantity
+        ]
+        sent = dict(zip((row.push for row in rows), await self.send(rows), strict=True))
+        sent |= await repaired(self, repairs)
+        return [
+            sent[push] if outcome is None else outcome
+            for push, outcome in zip(pushes, outcomes, strict=True)
+        ]
 
     def _decided(self, push: QuantityPush) -> PushOutcome | None:
         """The outcome of a push that need not, or must not, be sent."""
@@ -69,29 +85,42 @@ class Stock:
             return PushOutcome(channel_sku=sku, status=PushStatus.ACCEPTED)
         return None
 
-    async def _send(self, rows: Sequence[QuantityPush]) -> list[PushOutcome]:
-        location_id = await self._location()
+    async def send(self, rows: Sequence[Row]) -> list[PushOutcome]:
+        """Send rows in one request; each stands or falls by itself."""
+        if not rows:
+            return []
+        location_id = await self.location()
         values: dict[str, object] = {}
-        for number, push in enumerate(rows):
-            key = str(uuid5(KEYS, f"{self._channel_id}/{push.channel_sku}/{push.key}"))
+        for number, row in enumerate(rows):
+            name = f"{self._channel_id}/{row.push.channel_sku}/{row.push.key}{row.attempt}"
+            key = str(uuid5(KEYS, name))
             values[f"k{number}"] = key
-            values[f"i{number}"] = mapping.write_input(
-                push,
-                item_id=self._known[push.channel_sku].item_ids[0],
-                location_id=location_id,
-                uri=f"gid://hikiate/Push/{key}",
-            )
+            values[f"i{number}"] = self._input(row, location_id, f"gid://hikiate/Push/{key}")
         envelope = await self._client.run(
-            documents.push([push.change is not None for push in rows]),
+            documents.push([row.push.change is not None for row in rows]),
             points=documents.MUTATION_POINTS * len(rows),
             writes=True,
             values=values,
         )
         data = envelope.data if isinstance(envelope.data, dict) else {}
         return [
-            mapping.outcome_from(push.channel_sku, data.get(f"p{number}"))
-            for number, push in enumerate(rows)
+            mapping.outcome_from(row.push.channel_sku, data.get(f"p{number}"))
+            for number, row in enumerate(rows)
         ]
+
+    def _input(self, row: Row, location_id: str, uri: str) -> dict[str, Any]:
+        item_id = self._known[row.push.channel_sku].item_ids[0]
+        if row.push.change is not None:
+            return mapping.change_input(
+                delta=row.push.change, item_id=item_id, location_id=location_id, uri=uri
+            )
+        return mapping.set_input(
+            quantity=row.quantity,
+            expected=row.expected,
+            item_id=item_id,
+            location_id=location_id,
+            uri=uri,
+        )
 
     async def _learn(self, channel_skus: Sequence[str]) -> None:
         oldest = time.monotonic() - KNOWN_SECONDS
@@ -120,7 +149,7 @@ class Stock:
 
     async def _search(self, channel_skus: Sequence[str]) -> list[wire.InventoryItem]:
         found: list[wire.InventoryItem] = []
-        location_id, after = await self._location(), None
+        location_id, after = await self.location(), None
         for _ in range(SEARCH_PAGES_MAX):
             answer = await self._client.ask(
                 documents.ITEMS,
@@ -136,7 +165,8 @@ class Stock:
             after = answer.inventory_items.page_info.end_cursor
         return found
 
-    async def _location(self) -> str:
+    async def location(self) -> str:
+        """The global id of the location. Raises `Rejected` where it cannot be told."""
         if self._location_id is None:
             answer = await self._client.ask(
                 documents.LOCATIONS, wire.LocationsAnswer, points=documents.LOCATIONS_POINTS

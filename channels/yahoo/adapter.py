@@ -6,31 +6,47 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from channels.base import Adapter, Cancels, Capabilities, Pulled, Rejected, Write
+from channels.base import (
+    Adapter,
+    Cancels,
+    Capabilities,
+    Discovered,
+    History,
+    Pulled,
+    Rejected,
+    Write,
+)
 from channels.http import ChannelHttp
 from channels.keep import Means
 from channels.limits import Budgets
-from channels.yahoo import mapping
-from channels.yahoo.client import StockRow, YahooClient
+from channels.purposes import Purpose, asking
+from channels.yahoo import history, mapping
+from channels.yahoo.budgets import BUDGETS, ORDER_COUNT, budgets
+from channels.yahoo.cancels import Cancellations
+from channels.yahoo.client import YahooClient
+from channels.yahoo.discovery import listings_from
+from channels.yahoo.flags import Flags
 from channels.yahoo.pull import pull
-from channels.yahoo.settings import BUDGETS, ORDER_LIST, YahooCredentials, YahooSettings
-from channels.yahoo.xml import UNCLEAR
+from channels.yahoo.settings import YahooCredentials, YahooSettings
+from channels.yahoo.stock import ROWS_MAX, Numbers
+from channels.yahoo.wire import YahooWire
 from inventory.vocabulary import (
     CancelRequest,
     CancelState,
+    Danger,
+    Expiry,
     Kind,
     OrderSeen,
     PushOutcome,
-    PushStatus,
     QuantityPush,
     Reading,
+    Standing,
 )
 
 __all__ = ["BUDGETS", "YahooAdapter", "YahooCredentials", "YahooSettings", "build"]
 
-PUSH_ROWS_MAX = 1000
-# One client refuses 1000 in getStock; where the edge lies is UNCONFIRMED.
-READ_ROWS_MAX = 999
+CONSENT, PUBLIC_KEY = "consent", "public key（公開鍵）"
+FILE_ASKED = {"asked": True}
 
 
 class YahooAdapter(Adapter):
@@ -40,28 +56,40 @@ class YahooAdapter(Adapter):
         self,
         client: YahooClient,
         settings: YahooSettings,
-        budgets: Budgets,
+        credentials: YahooCredentials,
+        means: Means,
         *,
+        budgets: Budgets,
+        flags: Flags,
         now: Callable[[], datetime],
     ) -> None:
         self._client = client
         self._settings = settings
+        self._public_key_ends_at = credentials.public_key_ends_at
+        self._dangers = _dangers(credentials)
         self._budgets = budgets
         self._now = now
+        self._numbers = Numbers(client, settings, flags)
+        self._cancellations = Cancellations(
+            client, settings, means.keep, read=self.read_order, now=now
+        )
 
     @property
     def capabilities(self) -> Capabilities:
         """The setStock call takes 1000 codes; reason 210 leaves the items closed."""
+        takes_back = self._settings.takes_back
         return Capabilities(
             kind=Kind.YAHOO,
             write=Write.ABSOLUTE,
-            writes=frozenset({Write.ABSOLUTE}),
-            cancels=Cancels.WHOLE,
-            push_batch_max=PUSH_ROWS_MAX,
-            read_batch_max=READ_ROWS_MAX,
+            writes=frozenset({Write.ABSOLUTE, Write.RELATIVE} if takes_back else {Write.ABSOLUTE}),
+            cancels=Cancels.PARTS,
+            push_batch_max=ROWS_MAX,
+            read_batch_max=ROWS_MAX,
             pull_seconds=0.2,
             pull_seconds_quiet=10.0,
-            pull_endpoint=f"{ORDER_LIST}.day",
+            pull_endpoint=ORDER_COUNT,
+            takes_back=takes_back,
+            discovers=True,
             closes_on_out_of_stock=True,
         )
 
@@ -70,9 +98,25 @@ class YahooAdapter(Adapter):
         """The call budgets, shared with every other worker."""
         return self._budgets
 
+    async def standing(self) -> Standing:
+        """Try token and proof with orderCount; when the consent and the public key end.
+
+        Neither date can be asked of Yahoo!: both are counted from what the credentials say.
+        """
+        await self._client.count_orders()
+        expiries = [Expiry(name=CONSENT, ends_at=await self._client.wire.consent.ends_at())]
+        if self._public_key_ends_at is not None:
+            expiries.append(Expiry(name=PUBLIC_KEY, ends_at=self._public_key_ends_at))
+        return Standing(
+            account=self._settings.seller_id,
+            expiries=tuple(expiries),
+            dangers=tuple(Danger(code=code, detail=text) for code, text in self._dangers.items()),
+        )
+
     async def pull_orders(self, cursor: dict[str, Any], *, seen: Mapping[str, str]) -> Pulled:
         """New and changed orders, as many as one call a second allows in a short pull."""
-        return await pull(self._client, self._settings, cursor, seen=seen, now=self._now)
+        with asking(Purpose.PULL):
+            return await pull(self._client, self._settings, cursor, seen=seen, now=self._now)
 
     async def read_order(self, order_ref: str) -> OrderSeen | None:
         """One order by orderInfo. Raises Rejected when it is there and cannot be read.
@@ -91,77 +135,61 @@ class YahooAdapter(Adapter):
             return None
 
     async def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushOutcome]:
-        """Set up to 1000 numbers; 207 is read row by row, a row left out is unknown.
-
-        A number for an item that Yahoo! does not know is accepted and waits for the item.
-        """
-        outcomes: dict[str, PushOutcome] = {}
-        numbers: dict[str, int] = {}
-        for push in pushes:
-            sku = push.channel_sku
-            if not mapping.is_code(sku):
-                outcomes[sku] = _outcome(sku, PushStatus.REFUSED, "not_possible", "channel_sku")
-            elif not 0 <= push.quantity <= mapping.QUANTITY_MAX:
-                outcomes[sku] = _outcome(sku, PushStatus.REFUSED, "not_possible", "quantity")
-            else:
-                numbers[sku] = push.quantity
-        if numbers:
-            outcomes |= await self._send(numbers)
-        return [outcomes[push.channel_sku] for push in pushes]
-
-    async def _send(self, numbers: Mapping[str, int]) -> dict[str, PushOutcome]:
-        try:
-            rows = await self._client.set_stock(numbers)
-        except Rejected as refused:
-            if len(numbers) > 1:
-                raise
-            # A lone number that is refused comes as an error of the whole call.
-            code = str(refused).rpartition(" ")[2]
-            return {sku: _outcome(sku, PushStatus.REFUSED, code) for sku in numbers}
-        return {sku: _row_outcome(sku, rows.get(sku)) for sku in numbers}
+        """Set up to 1000 numbers; see `Numbers.push`."""
+        if any(push.quantity for push in pushes):
+            return await self._numbers.push(pushes)
+        with asking(Purpose.ZERO):
+            return await self._numbers.push(pushes)
 
     async def read_stock(self, channel_skus: Sequence[str]) -> list[Reading]:
-        """Read up to 999 numbers; None where there is no stock row. Says which are closed."""
-        codes = [sku for sku in dict.fromkeys(channel_skus) if mapping.is_code(sku)]
-        rows = await self._client.get_stock(codes) if codes else {}
-        readings = []
-        for sku in channel_skus:
-            row = rows.get(sku, StockRow(quantity=None))
-            readings.append(Reading(channel_sku=sku, quantity=row.quantity, closed=row.closed))
-        return readings
+        """Read up to 1000 numbers; None where there is no stock row. Says which are closed."""
+        return await self._numbers.read(channel_skus)
+
+    async def take_back(self, push: QuantityPush) -> PushOutcome:
+        """Take units back by a relative number, where the settings allow it."""
+        if not self._settings.takes_back:
+            raise Rejected("setStock: what a change below zero does is not confirmed (takes_back)")
+        return await self._numbers.take_back(push)
+
+    async def discover(self, cursor: dict[str, Any]) -> Discovered:
+        """All listings at once, out of the file of stock rows that Yahoo! makes when asked.
+
+        The first call asks for the file; the second brings it. Raises `RetryLater` until then.
+        """
+        with asking(Purpose.BACKGROUND):
+            if not cursor:
+                await self._client.ask_stock_file()
+                return Discovered(listings=(), cursor=FILE_ASKED)
+            listings = listings_from(await self._client.stock_file())
+        return Discovered(listings=tuple(listings), cursor=None, total=len(listings))
+
+    async def read_history(self, cursor: dict[str, Any], *, since: datetime) -> History:
+        """The next orders placed since; shipped ones are not read whole."""
+        with asking(Purpose.BACKGROUND):
+            return await history.read(self._client, cursor, since=since, now=self._now)
 
     async def cancel_order(self, request: CancelRequest) -> str:
-        """Cancel a whole order for ever; for out of stock that closes its items for sale.
-
-        An order that is cancelled already needs nothing more. Raises Rejected for one that is on
-        its way, shipped, completed or a prank, or does not exist: Yahoo! itself asks nothing.
-        """
-        order = await self.read_order(request.order_ref)
-        if order is None:
-            raise Rejected(f"orderStatusChange: no order {request.order_ref}")
-        if order.cancelled:
-            return ""
-        if not order.cancellable:
-            raise Rejected(f"orderStatusChange: {order.hint.partition('@')[0]}, sent or not open")
-        reason = mapping.REASON_CODES[request.reason]
-        await self._client.cancel(request.order_ref, reason=reason)
-        return ""
+        """Give up an order for ever, or some of its units; see `Cancellations.submit`."""
+        with asking(Purpose.CANCEL):
+            return await self._cancellations.submit(request)
 
     async def cancel_state(self, order_ref: str, reference: str) -> CancelState:
-        """Cancelled when the order itself says so (OrderStatus 4); Yahoo! gives no reference."""
-        del reference
-        order = await self.read_order(order_ref)
-        if order is None:
-            return CancelState(refused="no such order")
-        if order.cancelled:
-            return CancelState(confirmed=True)
-        if not order.cancellable:
-            return CancelState(refused=order.hint.partition("@")[0])
-        return CancelState()
+        """Whether the order itself shows that it, or the part named in `reference`, is given up."""
+        with asking(Purpose.CANCEL):
+            return await self._cancellations.state(order_ref, reference)
 
     async def aclose(self) -> None:
         """Close connections."""
         await self._client.aclose()
+
+
+def _dangers(credentials: YahooCredentials) -> dict[str, str]:
+    dangers = {}
+    if not credentials.public_key_pem:
+        dangers["no_public_key"] = "without a public key a person must consent every 12 hours"
+    if credentials.consented_at is None:
+        dangers["consent_date_unknown"] = "the consent is counted from our first use of it"
+    return dangers
 
 
 def build(
@@ -177,25 +205,27 @@ def build(
 
     (The test host is test.circus.shopping.yahooapis.jp, for stores named snbx-….)
     """
-    budgets = Budgets(means.redis, channel_id=channel_id, budgets=BUDGETS)
-    client = YahooClient(
-        ChannelHttp(base_url=base_url, budgets=budgets),
-        ChannelHttp(base_url=settings.auth_base_url, budgets=budgets),
+    shared = Budgets(
+        means.redis,
+        channel_id=channel_id,
+        budgets=budgets(second_per_store=settings.second_per_store),
+        credential=credentials.client_id,
+        now=now,
+    )
+    wire = YahooWire(
+        ChannelHttp(base_url=base_url, budgets=shared),
+        ChannelHttp(base_url=settings.auth_base_url, budgets=shared),
         settings,
         credentials,
+        keep=means.keep,
+        now=now,
     )
-    return YahooAdapter(client, settings, budgets, now=now)
-
-
-def _row_outcome(sku: str, row: StockRow | None) -> PushOutcome:
-    if row is None:
-        return _outcome(sku, PushStatus.UNKNOWN, "no_row")
-    if not row.code:
-        return _outcome(sku, PushStatus.ACCEPTED)
-    if row.code in UNCLEAR:
-        return _outcome(sku, PushStatus.UNKNOWN, row.code)
-    return _outcome(sku, PushStatus.REFUSED, row.code)
-
-
-def _outcome(sku: str, status: PushStatus, code: str = "", detail: str = "") -> PushOutcome:
-    return PushOutcome(channel_sku=sku, status=status, code=code, detail=detail)
+    return YahooAdapter(
+        YahooClient(wire),
+        settings,
+        credentials,
+        means,
+        budgets=shared,
+        flags=Flags(means.redis, channel_id=channel_id),
+        now=now,
+    )

@@ -14,11 +14,11 @@ JST = timezone(timedelta(hours=9))
 LIST_FIELDS = "OrderId,OrderTime,OrderStatus,PayStatus,ShipStatus"
 INFO_FIELDS = (
     "OrderId,OrderTime,OrderStatus,Suspect,CancelReason,PayStatus,ShipStatus,"
-    "ShipInvoiceNumber1,ShipDate,LineId,ItemId,SubCode,Quantity,UnitPrice"
+    "ShipInvoiceNumber1,ShipDate,LineId,ItemId,SubCode,Quantity,OriginalNum,UnitPrice"
 )
 
 # OrderStatus 1 reserved, 2 processing, 3 held, 4 cancelled, 5 completed.
-CANCELLED, COMPLETED = "4", "5"
+HELD, CANCELLED, COMPLETED = "3", "4", "5"
 KNOWN_STATUS = frozenset("12345")
 CANCELLABLE_STATUS = frozenset("123")
 # ShipStatus 0 not allowed yet, 1 allowed, 2 under way, 3 shipped, 4 arrived.
@@ -38,6 +38,20 @@ STAMP = "%Y%m%d%H%M%S"
 
 class MalformedOrder(Exception):
     """An order that cannot be read; the text says what is wrong."""
+
+
+class StockRow(Struct, frozen=True):
+    """A row of setStock or getStock. `quantity` is None where there is no number.
+
+    `known`: the code has a stock row (Status 1). `overdraft`: the flag that lets orders exceed
+    the stock, "0" or "1", "" where the answer has none. `code` is the row's error.
+    """
+
+    quantity: int | None
+    closed: bool = False
+    code: str = ""
+    known: bool = False
+    overdraft: str = ""
 
 
 class Listed(Struct, frozen=True, kw_only=True):
@@ -78,6 +92,20 @@ def order_from(info: ET.Element, *, observed_at: datetime) -> OrderSeen:
     )
 
 
+def seen_from(listed: Listed, *, observed_at: datetime) -> OrderSeen:
+    """An order as a list shows it: how it stands, without its lines."""
+    state = state_of(listed.hint)
+    return OrderSeen(
+        order_ref=listed.order_ref,
+        ordered_at=listed.ordered_at,
+        observed_at=observed_at,
+        lines=(),
+        hint=listed.hint,
+        cancelled=state == "cancelled",
+        cancellable=state == "live" and not is_on_its_way(listed.hint),
+    )
+
+
 def moment(text: str) -> datetime:
     """A time as Yahoo! writes it, ISO or YYYYMMDDHHMMSS, in Japan where it names no offset.
 
@@ -98,12 +126,44 @@ def state_of(hint: str) -> str:
     return state if state in {"shipped", "cancelled"} else "live"
 
 
+def is_held(hint: str) -> bool:
+    """Whether the order of a stored hint is on hold (OrderStatus 3)."""
+    return hint.partition(":")[2].startswith(f"{HELD}.")
+
+
+def is_on_its_way(hint: str) -> bool:
+    """Whether the order of a stored hint is being shipped, or was (ShipStatus 2, 3, 4)."""
+    return hint.partition("@")[0].rpartition(".")[2] not in NOT_SENT
+
+
 def ordered_at_of(hint: str) -> datetime | None:
     """When the order of a stored hint was placed, None for a hint of other making."""
     try:
         return moment(hint.rpartition("@")[2])
     except MalformedOrder:
         return None
+
+
+def channel_sku(item_code: str, sub_code: str) -> str:
+    """The name of a listing: `item_code:sub_code`, or `item_code` alone."""
+    return f"{item_code}:{sub_code}" if sub_code else item_code
+
+
+def stock_rows(root: ET.Element) -> dict[str, StockRow]:
+    """The rows of a setStock or getStock answer, by channel SKU."""
+    rows = {}
+    for row in root.iter("Result"):
+        quantity = (row.findtext("Quantity") or "").strip()
+        known = row.findtext("Status") != "0"
+        number = known and quantity.lstrip("-").isdecimal()
+        rows[channel_sku(row.findtext("ItemCode") or "", row.findtext("SubCode") or "")] = StockRow(
+            quantity=int(quantity) if number else None,
+            closed=row.findtext("StockClose") == "1",
+            code=(row.findtext("ErrorCode") or "").strip(),
+            known=known,
+            overdraft=(row.findtext("AllowOverdraft") or "").strip(),
+        )
+    return rows
 
 
 def is_code(channel_sku: str) -> bool:
@@ -121,13 +181,16 @@ def _line(info: ET.Element, item: ET.Element, *, cancelled: bool) -> OrderLine:
     if not item_id or not line_ref or not quantity.isdecimal():
         raise MalformedOrder(f"line {line_ref[:20]!r}: LineId, ItemId or Quantity")
     units = int(quantity)
+    # What was ordered at first; a line that the store has lowered since shows fewer units.
+    first = item.findtext("OriginalNum") or ""
+    ordered = max(int(first), units) if first.isdecimal() else units
     shipped = _is_shipped(info)
     price = item.findtext("UnitPrice") or ""
     return OrderLine(
         line_ref=line_ref,
-        channel_sku=f"{item_id}:{sub_code}" if sub_code else item_id,
-        quantity=units,
-        cancelled=units if cancelled and not shipped else 0,
+        channel_sku=channel_sku(item_id, sub_code),
+        quantity=ordered,
+        cancelled=ordered - (units if shipped or not cancelled else 0),
         shipped=units if shipped else 0,
         unit_price=int(price) if price.isdecimal() else None,
     )

@@ -15,6 +15,7 @@ from channels.yahoo.budgets import BUDGETS
 __all__ = ["BUDGETS", "Overdraft", "YahooCredentials", "YahooSettings"]
 
 WINDOW_HOURS_MAX = 90 * 24
+OPEN_DAYS_MAX = 365
 ORDERS_READ_MAX = 50
 
 
@@ -33,8 +34,9 @@ class Overdraft(StrEnum):
 class YahooSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of one Yahoo! store; nothing here is secret.
 
-    `seller_id`: the store account. `auth_base_url`: YConnect v2's host. `window_hours`: how far
-    back orders are swept for changes, at least; further where we hold older live ones.
+    `seller_id`: the store account. `auth_base_url`: YConnect v2's host. `open_order_days`: how far
+    back the first pulls look for open orders. `window_hours`: how far back orders are swept for
+    changes, at least; further where we hold older live ones.
     `overlap_seconds`: how far before the last watermark each search for new orders begins.
     `order_visible_lag_seconds`: how late an order may show in orderList (UNCONFIRMED).
     `orders_read_max`: orderInfo calls (one order each, one a second) in one pull; more would keep
@@ -52,10 +54,13 @@ class YahooSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     answer without X-SWS-Authorize-Status counts as a failed proof. `consent_days`,
     `unproved_hours`: how long a consent lasts with and without a public key.
     `consent_renewed_by_refresh`: a new refresh token begins the `consent_days` anew.
+    `second_per_store`: each store has its own call a second; else stores of one application
+    share it.
     """
 
     seller_id: str
     auth_base_url: str = "https://auth.login.yahoo.co.jp"
+    open_order_days: float = 90.0
     window_hours: float = 24.0
     overlap_seconds: float = 60.0
     order_visible_lag_seconds: float = 2.0
@@ -74,6 +79,7 @@ class YahooSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     consent_days: float = 28.0
     unproved_hours: float = 12.0
     consent_renewed_by_refresh: bool = False
+    second_per_store: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError when a number is out of bounds."""
@@ -81,6 +87,8 @@ class YahooSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ValueError("seller_id is the store account, like my-store")
         if not 0 < self.window_hours <= WINDOW_HOURS_MAX:
             raise ValueError("window_hours must be above 0 and at most 90 days")
+        if not 0 < self.open_order_days <= OPEN_DAYS_MAX:
+            raise ValueError(f"open_order_days must be above 0 and at most {OPEN_DAYS_MAX}")
         waits = (self.overlap_seconds, self.order_visible_lag_seconds, self.list_seconds)
         if min(waits) < 0:
             raise ValueError(
@@ -99,9 +107,10 @@ class YahooCredentials(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `refresh_token` is the first one of a consent; what Yahoo! hands out later is kept by us.
     `consented_at` is when the store's Yahoo! ID consented, with its offset from UTC; where it is
-    left out, the consent is counted from our first use of it. The public key (ストアクリエイターPro,
-    暗号鍵管理) ends a year after its issue, at `public_key_ends_at`; without one the order
-    functions work for 12 hours after the consent. Both are renewed by a person.
+    left out, the consent is counted from our first use of it. The public key
+    (ストアクリエイターPro, 暗号鍵管理) ends a year after its issue, at `public_key_ends_at`;
+    without one the order functions work for 12 hours after the consent. Both are renewed by a
+    person.
     """
 
     client_id: str

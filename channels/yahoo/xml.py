@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree as ET
 
 import defusedxml.ElementTree
@@ -26,7 +26,8 @@ UNCLEAR = frozenset({"ed-00001", "st-02999", "ed-10002"})
 MAINTENANCE_SECONDS = 60.0
 TEXT_MAX = 200
 
-Words = Mapping[str, "str | Words"]
+# A sequence is an element that is there several times.
+Words = Mapping[str, "str | Words | Sequence[Words]"]
 
 
 def request(words: Words) -> bytes:
@@ -39,11 +40,11 @@ def request(words: Words) -> bytes:
 
 def _fill(parent: ET.Element, words: Words) -> None:
     for name, value in words.items():
-        child = ET.SubElement(parent, name)
         if isinstance(value, str):
-            child.text = value
-        else:
-            _fill(child, value)
+            ET.SubElement(parent, name).text = value
+            continue
+        for each in [value] if isinstance(value, Mapping) else value:
+            _fill(ET.SubElement(parent, name), each)
 
 
 def answer(response: httpx.Response, *, name: str, writes: bool = False) -> ET.Element:

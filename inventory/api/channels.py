@@ -50,7 +50,10 @@ class ChannelController(Controller):
     async def connect_channel(
         self, data: JSONBody[NewChannel], services: Services, caller: Caller
     ) -> ChannelRow:
-        """Connect a shop. Its credentials are sealed at once and cannot be read back."""
+        """Connect a shop. Its credentials are sealed at once and cannot be read back.
+
+        Unless it is `live`, nothing is published to it before `POST /v1/channels/{channel}/go`.
+        """
         async with services.database.transaction() as session:
             channel = await connections.connect(
                 session,
@@ -111,7 +114,7 @@ class ChannelController(Controller):
     async def unfreeze_channel(
         self, channel: PathText, services: Services, caller: Caller
     ) -> ChannelRow:
-        """Publish again; today's numbers go out."""
+        """Publish again; today's numbers go out. 409 for a channel that never went live."""
         return await _switch(services, caller, channel, frozen=False)
 
 

@@ -25,6 +25,7 @@ from inventory.db import Database
 from inventory.errors import BadInput
 from inventory.inbox import Inbox
 from inventory.ledger import Ledger
+from inventory.notices import Connected, Gate, NoticeReader, connected
 from inventory.remembered import Remembered
 from inventory.security import Scope, Vault, caller_of, hash_in
 from inventory.telemetry import HttpMetrics
@@ -93,11 +94,14 @@ class Parts:
         clock: Clock,
         ring: Callable[[str], None],
         check_connection: ConnectionCheck,
+        notices: NoticeReader,
         http: HttpMetrics,
     ) -> None:
         self.settings = settings
         self.clock = clock
         self.check_connection = check_connection
+        self.notices = notices
+        self.gate = Gate()
         self.http = http
         self.database = Database(settings.database_url)
         self.ledger = Ledger(self.database, clock)
@@ -107,6 +111,7 @@ class Parts:
         self.bell = Bell(ring)
         self.callers = Remembered(clock, self._caller)
         self.shops = Remembered(clock, self._shop)
+        self.connected = Remembered(clock, self._connected)
         self.redis = Redis.from_url(
             settings.redis_url,
             socket_timeout=REDIS_SECONDS_MAX,
@@ -122,9 +127,14 @@ class Parts:
             channel = await connections.channel_by_code(session, code)
         return Shop(id=channel.id, kind=channel.kind)
 
+    async def _connected(self, code: str) -> Connected:
+        async with self.database.sessions() as session:
+            return await connected(session, self.vault, code)
+
     async def aclose(self) -> None:
         """Send the last rings and close every connection."""
         await self.bell.quiet()
+        await self.notices.aclose()
         await self.redis.aclose()
         await self.database.aclose()
 

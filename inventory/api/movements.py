@@ -13,10 +13,10 @@ from msgspec import Meta, Struct, to_builtins
 
 from inventory import inbox_desk
 from inventory.api.context import Caller, Services, needs
-from inventory.api.moves import HOUSE_CHANNEL_ID, Move, fact_of, subject_of
+from inventory.api.moves import Move, fact_of, subject_of
 from inventory.api.problems import NotTogether, Refused, WrongPart, problems
 from inventory.errors import BadInput, ContentDiffers
-from inventory.facts import FACTS_MAX, Fact, Outcome, Status
+from inventory.facts import FACTS_MAX, HOUSE_CHANNEL_ID, Fact, Outcome, Status
 from inventory.security import Caller as Teller
 from inventory.security import Scope
 

@@ -11,8 +11,6 @@ from inventory import facts as f
 from inventory.facts import AdjustReason, Condition
 from inventory.fields import Change, Code, Count, Moment, Ref, Units, moment
 
-HOUSE_CHANNEL_ID = 0
-
 
 class _Told(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
     ref: Ref
@@ -139,7 +137,7 @@ def fact_of(move: Move, now: datetime) -> f.Fact:
     content = structs.asdict(move)
     occurred_at = moment(content.pop("occurred_at") or now)
     return FACTS[type(move)](
-        channel_id=HOUSE_CHANNEL_ID,
+        channel_id=f.HOUSE_CHANNEL_ID,
         fact_ref=content.pop("ref"),
         occurred_at=occurred_at,
         **content,

@@ -30,6 +30,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "address_refused": (400, "This address may not be reached"),
     "same_location": (400, "Both locations are the same"),
     "unauthenticated": (401, "A key is needed"),
+    "notice_forged": (401, "The notice does not bear its channel's proof"),
     "not_permitted": (403, "The key may not do this"),
     "not_found": (404, "There is no such thing"),
     "unknown_sku": (404, "There is no such SKU"),

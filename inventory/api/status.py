@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from inventory import health, reports_channels, telemetry
 from inventory.api.context import Services, needs
 from inventory.api.problems import UNAVAILABLE, problems
+from inventory.calls_made import calls_made
 from inventory.health import Finding
 from inventory.reports_channels import Status
 from inventory.security import Scope
@@ -24,7 +25,7 @@ class Alive(Struct, frozen=True, kw_only=True):
 
 
 class Ready(Struct, frozen=True, kw_only=True):
-    """Whether all is on time; `findings` names what is not."""
+    """Whether all is on time; `findings` names what is not, and warns of what will not be."""
 
     status: str
     findings: list[Finding]
@@ -61,8 +62,9 @@ class OpenController(Controller):
     async def get_ready(self, services: Services) -> Response[Ready]:
         """Whether all is on time: 200, or 503 with what is late, on which channel, since when."""
         found = await _redis(services) + await _database(services)
-        ready = Ready(status="late" if found else "ready", findings=found)
-        return Response(ready, status_code=503 if found else 200)
+        late = any(not each.warning for each in found)
+        ready = Ready(status="late" if late else "ready", findings=found)
+        return Response(ready, status_code=503 if late else 200)
 
     @get("/metrics", security=[], media_type=telemetry.CONTENT_TYPE)
     async def get_metrics(self, services: Services) -> bytes:
@@ -70,7 +72,10 @@ class OpenController(Controller):
         async with services.database.sessions() as session:
             status = await reports_channels.status(session, services.clock.now())
             waiting = services.ledger.combiner.waiting
-            return await telemetry.render(session, status, services.http, waiting=waiting)
+            calls = await calls_made(session, services.redis)
+            return await telemetry.render(
+                session, status, services.http, waiting=waiting, calls=calls
+            )
 
 
 async def _redis(services: Services) -> list[Finding]:

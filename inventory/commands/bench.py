@@ -54,3 +54,41 @@ def ledger(
     typer.echo(text if json_out else "\n".join(show.lines(found)))
     if not found.ok:
         raise typer.Exit(1)
+
+
+@bench.command()
+def channels(
+    *,
+    channel: Annotated[
+        list[str] | None, typer.Option(help="Only this kind; may be given more than once.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+    json_out: Annotated[
+        bool, typer.Option("--json", help="Write the report to standard output.")
+    ] = False,
+) -> None:
+    """Measure how much of what each marketplace permits is used, at the sandbox (10 minutes).
+
+    Exit code 1 when a marketplace counted a call as too many.
+    """
+    from inventory.bench.channels import report as reports
+    from inventory.bench.channels import run as runs
+    from inventory.bench.channels.bounds import KINDS
+    from inventory.errors import WrongState
+    from inventory.processes import ProcessError
+
+    unknown = sorted(set(channel or ()) - set(KINDS))
+    if unknown:
+        raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {KINDS}")
+    kinds = tuple(kind for kind in KINDS if not channel or kind in channel)
+    try:
+        found = runs.run(kinds, lambda text: typer.echo(text, err=True))
+    except (ProcessError, RuntimeError, WrongState) as error:
+        typer.echo(f"hikiate: {error}", err=True)
+        raise typer.Exit(1) from error
+    text = json.dumps(found.as_json(), indent=2)
+    if report is not None:
+        report.write_text(text + "\n")
+    typer.echo(text if json_out else "\n".join(reports.lines(found)))
+    if not found.ok:
+        raise typer.Exit(1)

@@ -157,8 +157,9 @@ def status(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the 
         for channel in figures["channels"]:
             typer.echo("  " + "  ".join(f"{name} {value}" for name, value in channel.items()))
         for found in late:
-            typer.echo(f"LATE {found['what']} {found['channel'] or ''} {found['detail']}")
-    if late:
+            word = "SOON" if found["warning"] else "LATE"
+            typer.echo(f"{word} {found['what']} {found['channel'] or ''} {found['detail']}")
+    if any(not found["warning"] for found in late):
         raise typer.Exit(1)
 
 

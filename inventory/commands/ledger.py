@@ -34,7 +34,7 @@ Since = Annotated[str | None, typer.Option(help="Recorded from then on; Tokyo ti
 Until = Annotated[str | None, typer.Option(help="Recorded before; Tokyo time, or with zone.")]
 
 
-def _moment(entered: str) -> datetime:
+def moment_in(entered: str) -> datetime:
     """A moment as people write it: without a zone it is Tokyo's."""
     from inventory.errors import BadInput
     from inventory.fields import moment
@@ -54,7 +54,7 @@ def show(
     json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Print a SKU's stock by location, and what made it so: its last movements, newest first."""
-    when = _moment(at) if at else None
+    when = moment_in(at) if at else None
     name, balance, movements = run(lambda database: _history(database, sku, when, limit))
     if json_out:
         import msgspec
@@ -126,7 +126,7 @@ def export(
 
     if format_ not in set(Format):
         raise typer.BadParameter(f"format must be one of {', '.join(Format)}")
-    bounds = (_moment(since) if since else None, _moment(until) if until else None)
+    bounds = (moment_in(since) if since else None, moment_in(until) if until else None)
 
     async def write(database: Database, file: BinaryIO) -> int:
         written = 0

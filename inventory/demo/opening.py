@@ -53,7 +53,7 @@ async def connect(api: Api, sandbox: Api) -> None:
     """Connect the four shops; the desk may give up orders by itself on all of them."""
     known = await sandbox.get("/_sandbox/credentials")
     for kind in KINDS:
-        channel = {"code": kind, "kind": kind, "desk_policy": "auto", **known[kind]}
+        channel = {"code": kind, "kind": kind, "desk_policy": "auto", "live": True, **known[kind]}
         channel["metrics"] = METRICS.get(kind, {})
         await api.call("POST", "/v1/channels", channel)
 

@@ -7,6 +7,7 @@ from inventory.models.house import ApiKey, Audit, Lease, Switch
 from inventory.models.notices import Alert, AlertRule, Delivery, WebhookEndpoint
 from inventory.models.onboarding import HistoryReading, SeenListing
 from inventory.models.orders import InboundEvent, OrderLine, OrderPart, SalesOrder
+from inventory.models.reconcile import Drift, EarlySale, Resync, ResyncMark, Rotation
 from inventory.models.stock import (
     Fact,
     KitPart,
@@ -38,6 +39,8 @@ __all__ = [
     "ChannelSecret",
     "Checkpoint",
     "Delivery",
+    "Drift",
+    "EarlySale",
     "Fact",
     "HistoryReading",
     "InboundEvent",
@@ -54,6 +57,9 @@ __all__ = [
     "Push",
     "PushRow",
     "Reservation",
+    "Resync",
+    "ResyncMark",
+    "Rotation",
     "SalesOrder",
     "Seal",
     "SeenListing",

@@ -118,16 +118,29 @@ class Listing(Base):
     __table_args__ = (
         UniqueConstraint("channel_id", "channel_sku"),
         Index(None, "sku_id"),
+        Index(None, "channel_id", "id"),
         Index(
             "ix_listing_stale",
             "channel_id",
             postgresql_where=text("revision_published < revision_wanted"),
         ),
+        Index(
+            "ix_listing_reassess", "reassess_at", postgresql_where=text("reassess_at IS NOT NULL")
+        ),
+        Index(
+            "ix_listing_read",
+            "channel_id",
+            "read_after",
+            postgresql_where=text("read_after IS NOT NULL OR lane = 'read'"),
+        ),
     )
 
 
 class Push(Base):
-    """One call that carried numbers to a channel; a row is never changed once it has ended."""
+    """One call that carried numbers to a channel; a row is never changed once it has ended.
+
+    `reference` is the channel's name for a bulk job, which goes on after the call.
+    """
 
     __tablename__ = "push"
     id: Mapped[BigKey]
@@ -136,7 +149,11 @@ class Push(Base):
     sent_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     failure: Mapped[str | None]
-    __table_args__ = (Index(None, "channel_id", "sent_at"),)
+    reference: Mapped[str | None]
+    __table_args__ = (
+        Index(None, "channel_id", "sent_at"),
+        Index("ix_push_open", "channel_id", postgresql_where=text("ended_at IS NULL")),
+    )
 
 
 class PushRow(Base):
@@ -164,7 +181,10 @@ class PushRow(Base):
 
 
 class StockReading(Base):
-    """What a channel said it shows, beside the range that we expected at that moment."""
+    """What a channel said it shows, beside the range that we expected at that moment.
+
+    Of a row that `agrees`, later readings that agree as well only move the time.
+    """
 
     __tablename__ = "reading"
     id: Mapped[BigKey]
@@ -173,5 +193,9 @@ class StockReading(Base):
     closed: Mapped[bool]
     expected_low: Mapped[int | None]
     expected_high: Mapped[int | None]
+    agrees: Mapped[bool] = mapped_column(server_default=text("false"))
     read_at: Mapped[datetime]
-    __table_args__ = (Index(None, "listing_id", "read_at"),)
+    __table_args__ = (
+        Index(None, "listing_id", "read_at"),
+        Index("ix_reading_agrees", "read_at", postgresql_where=text("agrees")),
+    )

@@ -30,6 +30,7 @@ RAKUTEN: dict[str, Any] = {
     "settings": {"window_hours": 12.0},
     "credentials": {"service_secret": "SP-secret-1", "license_key": "SL-license-1"},
     "safety_stock": 1,
+    "live": True,
 }
 
 Contents = dict[str, list[str]]

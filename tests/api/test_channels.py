@@ -56,6 +56,10 @@ async def test_credentials_are_sealed_and_never_shown(
         "failing_since": None,
         "failure": None,
         "connected_at": "2026-11-21T12:00:00Z",
+        "live_at": "2026-11-21T12:00:00Z",
+        "standing": None,
+        "standing_at": None,
+        "history_from": None,
     }
     assert (await admin.get("/channels/rmart")).json() == shown
     assert (await admin.get("/channels")).json() == {"items": [shown], "next": None}

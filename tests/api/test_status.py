@@ -244,3 +244,21 @@ async def test_metrics_are_prometheus_text(
     ):
         assert line in lines
     assert "NO-SUCH" not in answer.text
+
+
+async def test_metrics_count_calls_by_endpoint(
+    stranger: httpx.AsyncClient, store: str, services: Services, clock: HandClock
+) -> None:
+    async with services.database.sessions() as session:
+        [(channel_id, code, kind)] = await session.execute(
+            text("SELECT id, code, kind FROM channel WHERE kind <> 'house'")
+        )
+    key = f"calls:{channel_id}"
+    await services.redis.hset(key, mapping={"some.call": 7, "some.call:refused": 2})
+
+    metrics = (await stranger.get("/metrics")).text.splitlines()
+
+    labels = f'{{channel="{code}",endpoint="some.call",kind="{kind}"}}'
+    assert f"hikiate_channel_calls_used{labels} 7.0" in metrics
+    assert f"hikiate_channel_calls_refused{labels} 2.0" in metrics
+    await services.redis.delete(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -11,10 +12,12 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from channels.amazon.adapter import AmazonCredentials, AmazonSettings, build
+from channels.amazon.adapter import AmazonAdapter, AmazonCredentials, AmazonSettings, build
 from channels.base import Adapter, Pulled
 from channels.keep import Means, MemoryKeep
 from inventory.vocabulary import CancelRequest, CancelState, OrderSeen, Reason
+from tests.channels.amazon_contract import checked
+from tests.channels.contracts import CONTRACTS, Recorder
 from tests.channels.sandbox_process import SandboxProcess
 
 QUICK = {"search_lag_s": 0.0, "pending_s": 0.0, "feed_s": 0.05}
@@ -28,11 +31,23 @@ class Seller:
         self.adapter = adapter
         self.redis = redis
         self.cursor: dict[str, Any] = {}
+        # Filled once the seller is closed: operation and status → how often.
+        self.calls: Counter[tuple[str, int]] = Counter()
 
     async def refill(self) -> None:
         """Make all our budgets full again."""
         await self.redis.flushall()
         await self.adapter.budgets.fill()
+
+    async def drain(self, endpoint: str, *, leave: int) -> None:
+        """Spend calls of a budget until only so many are left."""
+        for _ in range(self.adapter.budgets.burst(endpoint) - leave):
+            await self.adapter.budgets.take(endpoint, longest_wait_seconds=0)
+
+    def patience(self, seconds: float) -> None:
+        """Wait at most so long for a budget."""
+        assert isinstance(self.adapter, AmazonAdapter)
+        self.adapter._client.http._longest_wait_seconds = seconds
 
     def sold(self, lines: Mapping[str, int] | None = None) -> str:
         """A shopper buys, and enough time passes for the search to show it (whole seconds)."""
@@ -75,7 +90,11 @@ async def opened(
     options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Seller]:
-    """A seller with two listings; `options` are the sandbox's, `settings` the adapter's."""
+    """A seller with two listings; `options` are the sandbox's, `settings` the adapter's.
+
+    At the end all calls of the test, and all answers, are checked against the published models,
+    where those lie beside the repository.
+    """
     sandbox = start_sandbox(amazon={**QUICK, **(options or {})})
     access = sandbox.access("amazon")
     adapter = build(
@@ -85,12 +104,17 @@ async def opened(
         credentials=msgspec.convert(access["credentials"], AmazonCredentials),
         means=Means(redis=redis, keep=MemoryKeep()),
     )
+    assert isinstance(adapter, AmazonAdapter)
+    recorder = Recorder(adapter._client.http._client)
     await adapter.budgets.fill()
     sandbox.list_items("amazon", {"MUG-RED": 10, "MUG-BLUE": 5})
+    seller = Seller(sandbox, adapter, redis)
     try:
-        yield Seller(sandbox, adapter, redis)
+        yield seller
     finally:
         await adapter.aclose()
+    if CONTRACTS.is_dir():
+        seller.calls = checked(recorder)
 
 
 Opener = Callable[..., AbstractAsyncContextManager[Seller]]

@@ -20,6 +20,12 @@ from jsonschema import Draft4Validator, FormatChecker
 CONTRACTS = Path(__file__).resolve().parents[3] / "shared" / "contracts"
 COMPOSED = ("allOf", "oneOf", "anyOf", "additionalProperties")
 
+AMAZON_MODELS = (
+    "orders_2026-01-01",
+    "ordersV0",
+    "listingsItems_2021-08-01",
+    "feeds_2021-06-30",
+)
 FORMATS = FormatChecker(formats=())
 
 
@@ -65,7 +71,11 @@ class Operation:
 
     def check(self, response: httpx.Response, path_values: Mapping[str, str]) -> None:
         """Raise for the first thing in a request or its answer that the model does not know."""
-        request = response.request
+        self.check_request(response.request, path_values)
+        self._check_answer(response)
+
+    def check_request(self, request: httpx.Request, path_values: Mapping[str, str]) -> None:
+        """Raise for the first thing in a request that the model does not know."""
         for name, value in path_values.items():
             assert ("path", name) in self._parameters, f"{self.name}: {name}"
             assert value, f"{self.name}: {name} is empty"
@@ -78,7 +88,6 @@ class Operation:
                 assert name in given, f"{self.name}: {name} is required"
             if place == "body":
                 self._validate(parameter["schema"], json.loads(request.content))
-        self._check_answer(response)
 
     def _check_answer(self, response: httpx.Response) -> None:
         declared = self.spec["responses"].get(str(response.status_code))
@@ -101,23 +110,44 @@ class Operation:
         Draft4Validator(whole, format_checker=FORMATS).validate(value)
 
 
-class Recorder:
-    """Keeps every answer of a client, with its request, once it has been read."""
+class Recorder(httpx.AsyncBaseTransport):
+    """Keeps every answer of a client with its request, and every request that got no answer."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self.answers: list[httpx.Response] = []
-        client.event_hooks = {"response": [self._keep]}
+        self.unanswered: list[httpx.Request] = []
+        self._inner = client._transport
+        client._transport = self
 
-    async def _keep(self, response: httpx.Response) -> None:
-        await response.aread()
-        self.answers.append(response)
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Let the request through; its answer is read whole, kept, and given out anew."""
+        await request.aread()
+        self.unanswered.append(request)
+        response = await self._inner.handle_async_request(request)
+        content = b"".join([part async for part in response.aiter_raw()])
+        await response.aclose()
+        self.unanswered.remove(request)
+        kept = httpx.Response(
+            response.status_code, headers=response.headers, content=content, request=request
+        )
+        self.answers.append(kept)
+        return httpx.Response(
+            response.status_code,
+            headers=response.headers,
+            stream=httpx.ByteStream(content),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        """Close the transport underneath."""
+        await self._inner.aclose()
 
 
-def operation_of(response: httpx.Response, prefix: str) -> tuple[Operation, dict[str, str]] | None:
+def operation_of(request: httpx.Request, prefix: str) -> tuple[Operation, dict[str, str]] | None:
     """The operation that a request of our client meant, with the values in its path."""
-    method = response.request.method
-    path = response.request.url.raw_path.decode().partition("?")[0].removeprefix(prefix)
-    for model in ("orders_2026-01-01", "listingsItems_2021-08-01", "feeds_2021-06-30"):
+    method = request.method
+    path = request.url.raw_path.decode().partition("?")[0].removeprefix(prefix)
+    for model in AMAZON_MODELS:
         for template, methods in amazon_model(f"{model}.json")["paths"].items():
             pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template)
             match = re.fullmatch(pattern, path)

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from redis.asyncio import Redis
 
-from channels.base import Rejected, RetryLater
+from channels.base import Cancels, OutcomeUnknown, Rejected, RetryLater
 from inventory.vocabulary import (
     CancelRequest,
     CancelState,
@@ -140,3 +140,105 @@ async def test_the_buyers_reason_needs_the_buyers_request(seller: Seller) -> Non
 
     assert state.confirmed
     assert seller.sandbox.order("amazon", ref)["cancel_code"] == "BuyerCanceled"
+
+
+async def test_the_rest_cancel_is_used_only_where_the_shop_says_that_it_is_there(
+    open_seller: Opener,
+) -> None:
+    async with open_seller({"rest_cancel": True}, rest_cancel=True) as seller:
+        ref = seller.sold()
+
+        reference = await seller.cancel(ref)
+        state = await seller.adapter.cancel_state(ref, reference)
+
+        assert (reference, state) == ("", CancelState(confirmed=True))
+        assert seller.sandbox.order("amazon", ref)["cancel_code"] == "NoInventory"
+        assert seller.sandbox.displayed("amazon")["MUG-RED"] == 8
+        calls = seller.sandbox.books("amazon")["calls"]
+        assert (calls["cancelOrder"]["used"], calls["createFeed"]["used"]) == (1, 0)
+
+
+async def test_a_rest_cancel_that_is_not_there_changes_nothing(open_seller: Opener) -> None:
+    async with open_seller(rest_cancel=True) as seller:
+        ref = seller.sold()
+
+        with pytest.raises(Rejected):
+            await seller.cancel(ref)
+
+        assert seller.sandbox.order("amazon", ref)["state"] == "live"
+
+
+async def test_a_rest_cancel_without_an_answer_is_unknown(open_seller: Opener) -> None:
+    async with open_seller({"rest_cancel": True}, rest_cancel=True) as seller:
+        ref = seller.sold()
+        seller.sandbox.break_with("amazon", timeout_after_apply={"endpoint": "cancelOrder"})
+
+        with pytest.raises(OutcomeUnknown):
+            await seller.cancel(ref)
+
+        assert (await seller.adapter.cancel_state(ref, "")).confirmed
+
+
+async def part_of(seller: Seller, ref: str, units: int) -> CancelRequest:
+    """A request to give up units of an order's last line."""
+    order = await seller.order(ref)
+    return CancelRequest(
+        order_ref=ref,
+        line_refs=tuple(line.line_ref for line in order.lines),
+        reason=Reason.OUT_OF_STOCK,
+        units=((order.lines[-1].line_ref, units),),
+    )
+
+
+async def test_a_part_is_adjusted_once_the_rest_has_been_shipped(open_seller: Opener) -> None:
+    async with open_seller(part_cancel=True) as seller:
+        assert seller.adapter.capabilities.cancels is Cancels.PARTS
+        ref = seller.sold({"MUG-RED": 1, "MUG-BLUE": 2})
+        request = await part_of(seller, ref, 1)
+
+        with pytest.raises(RetryLater, match="not confirmed as shipped"):
+            await seller.adapter.cancel_order(request)
+        seller.sandbox.act("amazon", ref, "ship-part")
+        reference = await seller.adapter.cancel_order(request)
+        state = await seller.settled(ref, reference)
+
+        assert state == CancelState(confirmed=True)
+        order = await seller.order(ref)
+        assert [(line.shipped, line.cancelled) for line in order.lines] == [(1, 0), (1, 1)]
+        assert (order.cancelled, seller.sandbox.displayed("amazon")["MUG-BLUE"]) == (False, 3)
+
+
+async def test_a_part_that_the_feed_refuses_is_told(open_seller: Opener) -> None:
+    async with open_seller({"feed_s": 600.0}, part_cancel=True) as seller:
+        ref = seller.sold({"MUG-RED": 3})
+        seller.sandbox.act("amazon", ref, "ship-part")
+        first = await seller.adapter.cancel_order(await part_of(seller, ref, 1))
+        second = await seller.adapter.cancel_order(await part_of(seller, ref, 1))
+
+        assert await seller.adapter.cancel_state(ref, second) == CancelState()
+        seller.sandbox.move_clock(700)
+
+        assert (await seller.adapter.cancel_state(ref, first)).confirmed
+        report = await seller.adapter._cancels._refusal(second.split()[0])  # type: ignore[attr-defined]  # the adapter's own
+        assert "more than is open" in report
+
+
+@pytest.mark.parametrize("units", [0, 2])
+async def test_only_open_units_can_be_given_up(open_seller: Opener, units: int) -> None:
+    async with open_seller(part_cancel=True) as seller:
+        ref = seller.sold({"MUG-RED": 3})
+        seller.sandbox.act("amazon", ref, "ship-part")
+
+        with pytest.raises(Rejected):
+            await seller.adapter.cancel_order(await part_of(seller, ref, units))
+
+
+async def test_parts_are_refused_unless_switched_on(seller: Seller) -> None:
+    ref = seller.sold({"MUG-RED": 2})
+    seller.sandbox.act("amazon", ref, "ship-part")
+
+    assert seller.adapter.capabilities.cancels is Cancels.WHOLE
+    with pytest.raises(Rejected, match="no part"):
+        await seller.adapter.cancel_order(await part_of(seller, ref, 1))
+    with pytest.raises(Rejected, match="shipped"):
+        await seller.cancel(ref)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from defusedxml import ElementTree
 
-from channels.amazon import mapping, wire
+from channels.amazon import mapping, mapping_feeds, wire
 from inventory.vocabulary import PushStatus, Reason
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -62,7 +62,7 @@ def test_accepted_is_accepted_and_invalid_names_its_first_error() -> None:
     [(Reason.OUT_OF_STOCK, "NoInventory"), (Reason.BUYER_REQUEST, "BuyerCanceled")],
 )
 def test_the_cancellation_names_every_item_and_the_true_reason(reason: Reason, code: str) -> None:
-    document = mapping.cancellation_document(
+    document = mapping_feeds.cancellation_document(
         seller_id="A1<&>", order_ref="249-1", item_codes=["01", "02"], reason=reason
     )
 
@@ -111,7 +111,7 @@ def report(inner: str) -> bytes:
     ],
 )
 def test_a_processing_report_refuses_or_not(inner: str, refusal: str | None) -> None:
-    assert mapping.refusal_in(report(inner)) == refusal
+    assert mapping_feeds.refusal_in(report(inner)) == refusal
 
 
 @pytest.mark.parametrize(
@@ -125,4 +125,4 @@ def test_a_processing_report_refuses_or_not(inner: str, refusal: str | None) -> 
 )
 def test_a_report_that_says_nothing_is_not_a_success(document: bytes) -> None:
     with pytest.raises(mapping.Unreadable):
-        mapping.refusal_in(document)
+        mapping_feeds.refusal_in(document)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import cast
 
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from channels.amazon import wire
 from channels.amazon.client import AmazonClient
+from channels.amazon.cursor import Cursor
+from channels.amazon.orders import Orders2026, Page, Question
 from channels.amazon.pull import OrderPull
 from channels.amazon.settings import SEARCH_ORDERS, AmazonSettings
 from channels.base import Throttled
@@ -112,7 +114,7 @@ async def test_a_pull_that_runs_out_of_budget_goes_on_where_it_stopped(seller: S
     refs = {seller.sandbox.buy("amazon", {"MUG-RED": 1}) for _ in range(101)}
     seller.sandbox.move_clock(2)
     for _ in range(19):
-        await seller.adapter.budgets.take(SEARCH_ORDERS, longest_wait_seconds=0, day="")
+        await seller.adapter.budgets.take(SEARCH_ORDERS, longest_wait_seconds=0)
 
     first = await seller.pull()
     with pytest.raises(Throttled) as throttled:
@@ -174,16 +176,18 @@ async def test_an_order_that_is_not_there_is_none(seller: Seller) -> None:
     assert await seller.adapter.read_order("249-0000000-0000000") is None
 
 
-class OnePage:
-    """A client whose search has one page, of what a test likes."""
+class OnePage(Orders2026):
+    """A reader whose search has one page, of what a test likes."""
 
     def __init__(self, *orders: object) -> None:
+        settings = AmazonSettings(seller_id="A1")
+        super().__init__(cast("AmazonClient", SimpleNamespace(settings=settings)))
         self._orders = list(orders)
 
-    async def search_orders(self, *, after: str, token: str | None) -> wire.OrdersPage:
+    async def page(self, question: Question, token: str | None) -> Page:
         """The page."""
-        del after, token
-        return wire.OrdersPage(orders=self._orders, last_updated_before=None)
+        del question, token
+        return Page(orders=self._orders, next_token=None, until=None)
 
 
 async def test_an_order_that_cannot_be_read_does_not_hold_up_the_others() -> None:
@@ -197,10 +201,10 @@ async def test_an_order_that_cannot_be_read_does_not_hold_up_the_others() -> Non
         ],
         "fulfillment": {"fulfillmentStatus": "UNSHIPPED"},
     }
-    client = cast("AmazonClient", OnePage({"orderId": "249-2"}, 7, good))
+    reader = OnePage({"orderId": "249-2"}, 7, good)
     settings = AmazonSettings(seller_id="A1")
 
-    pulled = await OrderPull({}, seen={}, settings=settings, now=now).run(client)
+    pulled = await OrderPull(Cursor(), seen={}, settings=settings, now=now).run(reader)
 
     assert [order.order_ref for order in pulled.orders] == ["249-1"]
     assert [ref for ref, _ in pulled.problems] == ["249-2", "?"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -15,9 +14,13 @@ from redis.asyncio import Redis
 
 from channels.amazon.adapter import AmazonAdapter, AmazonCredentials, AmazonSettings
 from channels.amazon.adapter import build as build_amazon
+from channels.amazon.feeds import ACKNOWLEDGEMENT
+from channels.amazon.mapping_feeds import quantity_patch
+from channels.amazon.mapping_v0 import STATUS
 from channels.base import ChannelError
 from channels.keep import Means, MemoryKeep
 from inventory.vocabulary import CancelRequest, QuantityPush, Reason
+from tests.channels.amazon_contract import check_feed, check_report, checked
 from tests.channels.contracts import (
     CONTRACTS,
     Recorder,
@@ -52,25 +55,11 @@ async def amazon(
     )
     assert isinstance(adapter, AmazonAdapter)
     await adapter.budgets.fill()
-    recorder = Recorder(adapter._client._http._client)
+    recorder = Recorder(adapter._client.http._client)
     sandbox.list_items("amazon", {"MUG-RED": 10, "a,b": 4, "棚/A 1": 2})
     sandbox.list_items("amazon", {"FBA-1": 5}, by_channel=True)
     yield sandbox, adapter, recorder
     await adapter.aclose()
-
-
-def checked(recorder: Recorder) -> Counter[tuple[str, int]]:
-    """Check every answer kept so far; how often each operation gave each status."""
-    counted: Counter[tuple[str, int]] = Counter()
-    for response in recorder.answers:
-        if response.request.url.path.startswith(("/amazon/auth", "/amazon/storage")):
-            continue
-        found = operation_of(response, "/amazon")
-        assert found is not None, f"no model has {response.request.method} {response.url}"
-        operation, path_values = found
-        operation.check(response, path_values)
-        counted[operation.name, response.status_code] += 1
-    return counted
 
 
 async def test_every_amazon_call_and_answer_follows_the_models(
@@ -128,8 +117,8 @@ async def test_every_amazon_refusal_follows_the_models(
         adapter.read_order("249-1"),
         adapter.push_quantities([number("MUG-RED", 3)]),
         adapter.read_stock(["MUG-RED"]),
-        adapter._client.submit_feed(b"<a/>"),
-        adapter._client.get_feed("1"),
+        adapter._feeds.submit(b"<a/>", ACKNOWLEDGEMENT),
+        adapter._feeds.get("1"),
     ]
     results = await asyncio.gather(*calls, return_exceptions=True)
 
@@ -140,23 +129,78 @@ async def test_every_amazon_refusal_follows_the_models(
     assert len(refused) == 6 or (status == 403 and refused)
 
 
+@pytest.mark.parametrize(
+    ("path", "query", "name"),
+    [
+        (
+            "/orders/2026-01-01/orders",
+            {
+                "createdAfter": "2026-01-01T00:00:00Z",
+                "lastUpdatedAfter": "2026-01-01T00:00:00Z",
+            },
+            "searchOrders",
+        ),
+        ("/orders/v0/orders", {"MarketplaceIds": "A1VC38T7YXB528"}, "getOrders"),
+        ("/listings/2021-08-01/items/{seller}", {"marketplaceIds": "XX"}, "searchListingsItems"),
+    ],
+)
 async def test_a_wrong_amazon_request_gets_the_models_error(
     amazon: tuple[SandboxProcess, AmazonAdapter, Recorder],
+    path: str,
+    query: dict[str, str],
+    name: str,
 ) -> None:
     _, adapter, recorder = amazon
-    http, client = adapter._client._http, adapter._client
+    http, client = adapter._client.http, adapter._client
     token = await client._tokens.get()
-    path = "/orders/2026-01-01/orders"
 
     await http.send(
         "GET",
-        path,
+        path.replace("{seller}", client.settings.seller_id),
         endpoint="amazon.search_orders",
         headers={"x-amz-access-token": token},
-        params={"createdAfter": "2026-01-01T00:00:00Z", "lastUpdatedAfter": "2026-01-01T00:00:00Z"},
+        params=query,
     )
 
-    assert checked(recorder) == {("searchOrders", 400): 1}
+    assert checked(recorder) == {(name, 400): 1}
+
+
+def test_the_check_catches_a_misspelt_member_of_a_feed_and_of_its_report() -> None:
+    message = {"messageId": 1, "sku": "S", "operationType": "PATCH", "productType": "PRODUCT"}
+    feed: dict[str, Any] = {
+        "header": {"sellerId": "A1", "version": "2.0"},
+        "messages": [{**message, "patches": [quantity_patch(1)]}],
+    }
+    report: dict[str, Any] = {
+        "header": {"sellerId": "A1", "version": "2.0", "feedId": "1"},
+        "issues": [],
+        "summary": {
+            "errors": 0,
+            "warnings": 0,
+            "messagesProcessed": 1,
+            "messagesAccepted": 1,
+            "messagesInvalid": 0,
+        },
+    }
+    check_feed(feed)
+    check_report(report)
+
+    with pytest.raises(AssertionError):
+        check_feed({**feed, "messages": [{**feed["messages"][0], "quantty": 1}]})
+    with pytest.raises(AssertionError):
+        check_report({**report, "header": {**report["header"], "feedIdd": "1"}})
+
+
+def test_what_a_test_did_not_check_by_hand_is_checked_at_its_end() -> None:
+    """A misspelt member of any request fails the test that sent it: see `amazon_seller.opened`."""
+    request = httpx.Request(
+        "GET", "http://x/amazon/orders/2026-01-01/orders?lastUpdatedAftr=2026-01-01T00:00:00Z"
+    )
+    recorder = Recorder(httpx.AsyncClient())
+    recorder.unanswered.append(request)
+
+    with pytest.raises(AssertionError, match="lastUpdatedAftr"):
+        checked(recorder)
 
 
 def test_the_check_catches_a_misspelt_member() -> None:
@@ -168,7 +212,7 @@ def test_the_check_catches_a_misspelt_member() -> None:
     response = httpx.Response(
         200, json={"sku": "S", "status": "ACCEPTED", "submissionId": "1"}, request=request
     )
-    found = operation_of(response, "")
+    found = operation_of(request, "")
 
     assert found is not None
     with pytest.raises(ValidationError, match="vaule"):
@@ -176,6 +220,8 @@ def test_the_check_catches_a_misspelt_member() -> None:
 
 
 def test_the_statuses_we_know_are_the_models() -> None:
+    older = amazon_model("ordersV0.json")["definitions"]["Order"]["properties"]["OrderStatus"]
+    assert set(STATUS) == set(older["enum"])
     statuses = amazon_model("orders_2026-01-01.json")["definitions"]["FulfillmentStatus"]["enum"]
 
     assert set(statuses) == {

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-import msgspec
+import httpx
 import pytest
 from graphql import (
     GraphQLEnumType,
@@ -13,25 +15,26 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     OperationDefinitionNode,
+    OperationType,
     build_schema,
     parse,
     validate,
 )
+from graphql.execution.values import get_variable_values
 from redis.asyncio import Redis
 
-from channels.keep import Means, MemoryKeep
+from channels.base import Adapter
 from channels.sandbox.shopify_cost import Estimate
 from channels.sandbox.shopify_schema import SDL
 from channels.shopify import documents
-from channels.shopify.adapter import ShopifyAdapter, ShopifyCredentials, ShopifySettings
-from channels.shopify.adapter import build as build_shopify
+from channels.shopify.adapter import ShopifyAdapter
 from inventory.vocabulary import QuantityPush
 from tests.channels.contracts import (
     CONTRACTS,
-    Recorder,
     shopify_schema,
 )
 from tests.channels.sandbox_process import SandboxProcess
+from tests.channels.shopify_shop import opened
 
 pytestmark = pytest.mark.skipif(
     not CONTRACTS.is_dir(), reason="the published models are not beside the repository"
@@ -44,6 +47,10 @@ DOCUMENTS = {
     "shipped": (documents.SHIPPED, documents.SHIPPED_POINTS),
     "items": (documents.ITEMS, documents.ITEMS_POINTS),
     "locations": (documents.LOCATIONS, documents.LOCATIONS_POINTS),
+    "history": (documents.HISTORY, documents.HISTORY_POINTS),
+    "variants": (documents.VARIANTS, documents.VARIANTS_POINTS),
+    "variants count": (documents.VARIANTS_COUNT, documents.VARIANTS_COUNT_POINTS),
+    "standing": (documents.STANDING, documents.STANDING_POINTS),
     "cancel": (documents.CANCEL, documents.MUTATION_POINTS),
     "cancel result": (documents.CANCEL_RESULT, documents.CANCEL_RESULT_POINTS),
     "one push": (documents.push([True]), documents.MUTATION_POINTS),
@@ -74,35 +81,91 @@ def test_every_shopify_document_costs_what_we_say(name: str) -> None:
     assert points <= 1000
 
 
-async def test_every_shopify_write_is_idempotent_and_names_change_from_quantity(
+Sent = tuple[OperationDefinitionNode, dict[str, Any]]
+
+
+def recorded(adapter: Adapter) -> list[bytes]:
+    """Every body that the adapter sends from now on."""
+    assert isinstance(adapter, ShopifyAdapter)
+    bodies: list[bytes] = []
+
+    async def record(request: httpx.Request) -> None:
+        bodies.append(request.content)
+
+    adapter._client._http._client.event_hooks = {"request": [record]}
+    return bodies
+
+
+def operations(bodies: Sequence[bytes]) -> list[Sent]:
+    """The operations in these bodies, logins left out, checked against the published schema."""
+    found: list[Sent] = []
+    for body in bodies:
+        if not body.startswith(b"{"):
+            continue
+        asked = json.loads(body)
+        document = parse(asked["query"])
+        assert validate(shopify_schema(), document) == []
+        [operation] = document.definitions
+        assert isinstance(operation, OperationDefinitionNode)
+        values = get_variable_values(
+            shopify_schema(), operation.variable_definitions or (), asked["variables"]
+        )
+        assert isinstance(values, dict), values
+        found.append((operation, asked["variables"]))
+    return found
+
+
+async def test_every_operation_that_is_sent_fits_the_published_schema(
     start_sandbox: Callable[..., SandboxProcess], redis: Redis
 ) -> None:
-    sandbox = start_sandbox()
-    access = sandbox.access("shopify")
-    sandbox.list_items("shopify", {"MUG": 10, "MUG-RED": 5})
-    adapter = build_shopify(
-        channel_id=1,
-        base_url=access["base_url"],
-        settings=msgspec.convert(access["settings"], ShopifySettings),
-        credentials=msgspec.convert(access["credentials"], ShopifyCredentials),
-        means=Means(redis=redis, keep=MemoryKeep()),
-    )
-    assert isinstance(adapter, ShopifyAdapter)
-    await adapter.budgets.fill()
-    recorder = Recorder(adapter._client._http._client)
+    async with opened(start_sandbox, redis, location_id=None) as shop:
+        bodies = recorded(shop.adapter)
+        first, second = shop.sold({"MUG": 1}), shop.sold({"MUG": 1, "MUG-RED": 1})
+        shop.sandbox.act("shopify", second, "drop-unit")
+        shop.sandbox.act("shopify", second, "ship")
+        await shop.pull()
+        await shop.settled(first, await shop.cancel(first))
+        await shop.adapter.push_quantities([number("MUG", 7, -1), number("MUG-RED", 2)])
+        await shop.adapter.standing()
+        await shop.adapter.discover({})
+        await shop.adapter.read_history({}, since=datetime.now(UTC) - timedelta(days=1))
 
-    await adapter.push_quantities([number("MUG", 8, -2), number("MUG-RED", 4)])
-    await adapter.aclose()
+    sent = operations(bodies)
+    names = {operation.name.value for operation, _ in sent if operation.name}
+    assert names == {
+        *("Orders", "Changed", "Order", "Shipped", "Cancel", "CancelResult", "History"),
+        *("Items", "Locations", "Push", "Standing", "Variants", "VariantsCount"),
+    }
 
-    body = json.loads(recorder.answers[-1].request.content)
-    [operation] = parse(body["query"]).definitions
-    assert isinstance(operation, OperationDefinitionNode)
-    for field in operation.selection_set.selections:
-        assert [directive.name.value for directive in field.directives or ()] == ["idempotent"]
-    values = body["variables"]
-    rows = [values["i0"]["changes"][0], values["i1"]["quantities"][0]]
-    assert [row["changeFromQuantity"] for row in rows] == [None, None]
-    assert len({values["k0"], values["k1"]}) == 2
+
+async def test_every_write_is_idempotent_and_names_change_from_quantity(
+    start_sandbox: Callable[..., SandboxProcess], redis: Redis
+) -> None:
+    async with opened(start_sandbox, redis) as shop:
+        shop.sandbox.list_items("shopify", {"MUG-BLUE": 3})
+        await shop.adapter.read_stock(["MUG", "MUG-RED", "MUG-BLUE"])
+        assert isinstance(shop.adapter, ShopifyAdapter)
+        known = shop.adapter._stock._known
+        bodies = recorded(shop.adapter)
+        await shop.adapter.push_quantities(
+            [number("MUG", 8, -2), number("MUG-RED", 4), number("MUG-BLUE", 0)]
+        )
+
+    skus = {item: sku for sku, each in known.items() for item in each.item_ids}
+    rows: dict[str, int | None] = {}
+    keys: set[str] = set()
+    for operation, values in operations(bodies):
+        if operation.operation is not OperationType.MUTATION:
+            continue
+        for place, field in enumerate(operation.selection_set.selections):
+            assert [each.name.value for each in field.directives or ()] == ["idempotent"]
+            keys.add(values[f"k{place}"])
+            given = values[f"i{place}"]
+            for row in given.get("changes", given.get("quantities")):
+                rows[skus[row["inventoryItemId"]]] = row["changeFromQuantity"]
+    # A change and a zero need no check; a number is only set where the reading still holds.
+    assert rows == {"MUG": None, "MUG-RED": 5, "MUG-BLUE": None}
+    assert len(keys) == 3
 
 
 def test_the_sandbox_serves_a_true_part_of_shopifys_schema() -> None:

@@ -13,6 +13,7 @@ from channels.rakuten.mapping import (
     is_live,
     order_from,
     ordered_day,
+    progress_of,
     split_sku,
 )
 from inventory.vocabulary import OrderLine, OrderSeen, Party
@@ -97,6 +98,22 @@ def test_a_shipping_date_ships_the_package_and_a_number_alone_blocks_the_cancel(
     numbered = seen(order(package={"ShippingModelList": [{"shippingNumber": "4000-1"}]}))
     assert (numbered.lines[0].shipped, numbered.cancellable) == (0, False)
     assert numbered.hint.startswith("live:300:")
+
+
+@pytest.mark.parametrize(("progress", "cancelled"), [(400, False), (800, True), (900, True)])
+def test_what_was_reported_as_shipped_stays_so(progress: int, cancelled: bool) -> None:
+    # getOrderItem names no parcels.
+    package = {"ShippingModelList": None}
+    found = seen(
+        order(progress, package=package, shippingCmplRptDatetime="2026-02-01T09:00:00+0900")
+    )
+    assert (found.lines[0].shipped, found.lines[0].cancelled) == (2, 0)
+    assert found.cancelled is cancelled
+
+
+def test_a_hint_keeps_the_progress() -> None:
+    assert progress_of(seen(order(400)).hint) == 400
+    assert [progress_of(hint) for hint in ("", "shipped", "shipped:x:1", "v0")] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from channels.shopify import mapping, wire
-from inventory.vocabulary import OrderLine, OrderSeen, Party, PushStatus, QuantityPush
+from inventory.vocabulary import OrderLine, OrderSeen, Party, PushStatus
 
 NOW = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
 
@@ -188,25 +188,21 @@ def test_a_search_for_skus_quotes_them() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("change", "rows"),
-    [
-        (-2, {"changes": [{"delta": -2}]}),
-        (None, {"quantities": [{"quantity": 7}]}),
-    ],
-)
-def test_a_write_names_change_from_quantity_as_null(
-    change: int | None, rows: dict[str, list[dict[str, int]]]
-) -> None:
-    push = QuantityPush(channel_sku="MUG", quantity=7, change=change, key="k")
+PLACE: dict[str, Any] = {"item_id": "I", "location_id": "L", "uri": "gid://hikiate/Push/1"}
 
-    written = mapping.write_input(push, item_id="I", location_id="L", uri="gid://hikiate/Push/1")
 
-    [(name, [row])] = rows.items()
-    assert written[name] == [
-        {"inventoryItemId": "I", "locationId": "L", "changeFromQuantity": None, **row}
-    ]
-    assert (written["name"], written["reason"]) == ("available", "correction")
+def test_a_write_names_change_from_quantity() -> None:
+    change = mapping.change_input(delta=-2, **PLACE)
+    number = mapping.set_input(quantity=7, expected=9, **PLACE)
+    zero = mapping.set_input(quantity=0, expected=None, **PLACE)
+
+    place = {"inventoryItemId": "I", "locationId": "L"}
+    assert change["changes"] == [{**place, "delta": -2, "changeFromQuantity": None}]
+    assert number["quantities"] == [{**place, "quantity": 7, "changeFromQuantity": 9}]
+    assert zero["quantities"] == [{**place, "quantity": 0, "changeFromQuantity": None}]
+    assert {(one["name"], one["reason"]) for one in (change, number, zero)} == {
+        ("available", "correction")
+    }
 
 
 @pytest.mark.parametrize(

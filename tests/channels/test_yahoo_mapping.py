@@ -22,12 +22,17 @@ from channels.yahoo.mapping import (
     INFO_FIELDS,
     LIST_FIELDS,
     MalformedOrder,
+    StockRow,
     is_code,
+    is_held,
+    is_on_its_way,
     listed_from,
     moment,
     order_from,
     ordered_at_of,
+    seen_from,
     state_of,
+    stock_rows,
 )
 from inventory.vocabulary import OrderLine, OrderSeen, Party
 
@@ -97,6 +102,58 @@ def test_what_each_state_means(
     assert (state_of(found.hint), found.cancellable) == (state, cancellable)
     assert (found.lines[0].shipped, found.lines[0].cancelled) == (shipped, cancelled)
     assert found.cancelled is (status == "4")
+
+
+@pytest.mark.parametrize(
+    ("status", "first", "ordered", "cancelled", "shipped"),
+    [
+        (("2", "1"), "3", 3, 1, 0),
+        (("2", "3"), "3", 3, 1, 2),
+        (("4", "1"), "3", 3, 3, 0),
+        (("2", "1"), "1", 2, 0, 0),  # the store has raised the line
+        (("2", "1"), "", 2, 0, 0),
+    ],
+)
+def test_units_taken_off_a_line_are_cancelled_ones(
+    status: tuple[str, str], first: str, ordered: int, cancelled: int, shipped: int
+) -> None:
+    item = ITEM.replace("<UnitPrice>", f"<OriginalNum>{first}</OriginalNum><UnitPrice>")
+    [line] = seen(*status, items=item).lines
+    assert (line.quantity, line.cancelled, line.shipped) == (ordered, cancelled, shipped)
+
+
+def test_a_hint_says_whether_an_order_is_held_or_on_its_way() -> None:
+    assert [is_held(seen(status).hint) for status in ("1", "2", "3")] == [False, False, True]
+    ways = {ship: is_on_its_way(seen("2", ship).hint) for ship in ("0", "1", "2", "3", "4")}
+    assert ways == {"0": False, "1": False, "2": True, "3": True, "4": True}
+
+
+def test_an_order_of_a_list_has_its_end_and_no_lines() -> None:
+    def listed(status: str, ship: str) -> OrderSeen:
+        row = defusedxml.ElementTree.fromstring(
+            "<OrderInfo><OrderId>o-1</OrderId><OrderTime>20260201001203</OrderTime>"
+            f"<OrderStatus>{status}</OrderStatus><ShipStatus>{ship}</ShipStatus></OrderInfo>"
+        )
+        return seen_from(listed_from(row), observed_at=NOON)
+
+    assert (listed("4", "1").cancelled, listed("4", "1").lines) == (True, ())
+    assert (listed("2", "1").cancellable, listed("2", "2").cancellable) == (True, False)
+
+
+def test_rows_of_stock_answers() -> None:
+    root = defusedxml.ElementTree.fromstring(
+        "<ResultSet><Result><ItemCode>a</ItemCode><SubCode>b</SubCode><Status>1</Status>"
+        "<Quantity>-2</Quantity><AllowOverdraft>1</AllowOverdraft><StockClose>1</StockClose>"
+        "</Result><Result><ItemCode>c</ItemCode><Status>0</Status></Result>"
+        "<Result><ItemCode>d</ItemCode><ErrorCode>st-02104</ErrorCode></Result>"
+        "<Result><ItemCode>e</ItemCode><Status>1</Status><Quantity/></Result></ResultSet>"
+    )
+    assert stock_rows(root) == {
+        "a:b": StockRow(quantity=-2, closed=True, known=True, overdraft="1"),
+        "c": StockRow(quantity=None, known=False),
+        "d": StockRow(quantity=None, code="st-02104", known=True),
+        "e": StockRow(quantity=None, known=True),
+    }
 
 
 @pytest.mark.parametrize(
@@ -170,6 +227,13 @@ def test_requests_are_escaped() -> None:
     body = xml.request({"Target": {"OrderId": "a<b&c"}, "SellerId": "s"})
     assert body.endswith(
         b"<Req><Target><OrderId>a&lt;b&amp;c</OrderId></Target><SellerId>s</SellerId></Req>"
+    )
+
+
+def test_an_element_may_be_there_several_times() -> None:
+    body = xml.request({"Order": {"Item": [{"LineId": "1"}, {"LineId": "2"}]}})
+    assert body.endswith(
+        b"<Order><Item><LineId>1</LineId></Item><Item><LineId>2</LineId></Item></Order></Req>"
     )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from redis.asyncio import Redis
@@ -143,3 +145,59 @@ async def test_calls_stay_within_the_stores_limits(store: Store) -> None:
     calls = store.sandbox.books(KIND)["calls"]
     assert {name: call["refused"] for name, call in calls.items()} == dict.fromkeys(calls, 0)
     assert all(call["used"] <= call["permitted"] for call in calls.values())
+
+
+async def test_the_first_pull_brings_open_orders_of_three_months(store: Store) -> None:
+    store.sandbox.move_clock(-40 * 86_400)
+    waiting, sent = store.buy(), store.buy()
+    store.sandbox.act(KIND, sent, "ship")
+    store.sandbox.move_clock(0)
+    first = await store.pull()
+    assert [order.order_ref for order in first.orders] == [waiting]
+
+
+async def watched(store: Store, **settings: Any) -> Store:
+    """A store that has been listed just now."""
+    await store.adapter.aclose()
+    store.adapter = store.connect(sweep_every=100, **settings)
+    await store.pull()
+    return store
+
+
+async def test_a_quiet_pull_asks_only_for_the_count(store: Store) -> None:
+    await watched(store, list_seconds=60)
+    first = await store.pull()  # learns the count
+    lists = store.calls("orderList")
+    quiet = await store.pull()
+    assert (quiet.orders, quiet.watermark) == ((), first.watermark)
+    assert (store.calls("orderCount"), store.calls("orderList")) == (2, lists)
+    # An order that comes in changes the count, and is there at once.
+    ref = store.buy()
+    found = await store.pull()
+    assert [order.order_ref for order in found.orders] == [ref]
+    assert found.watermark > quiet.watermark
+
+
+async def test_an_order_that_the_count_hides_is_found_in_time(store: Store) -> None:
+    opened = store.buy()
+    await watched(store, list_seconds=1.5)
+    await store.pull()
+    store.sandbox.act(KIND, opened, "look")  # staff open one order while another comes in
+    ref = store.buy()
+    assert (await store.pull()).orders == ()
+    await asyncio.sleep(1.5)
+    assert [order.order_ref for order in (await store.pull()).orders] == [ref]
+
+
+async def test_orders_left_unread_are_listed_whatever_the_count_says(store: Store) -> None:
+    await watched(store, list_seconds=60, orders_read_max=1)
+    refs = [store.buy() for _ in range(3)]
+    found = [order.order_ref for _ in range(3) for order in (await store.pull()).orders]
+    assert found == refs
+
+
+async def test_units_that_staff_take_off_a_line_show_as_cancelled(store: Store) -> None:
+    ref = store.buy(MUG, 3)
+    store.sandbox.act(KIND, ref, "lower")
+    [order] = (await store.pull()).orders
+    assert [(line.quantity, line.cancelled) for line in order.lines] == [(3, 1)]

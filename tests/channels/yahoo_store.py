@@ -11,7 +11,7 @@ from channels.base import (
     Adapter,
     Pulled,
 )
-from channels.keep import Means, MemoryKeep
+from channels.keep import Keep, Means, MemoryKeep
 from channels.yahoo.adapter import YahooCredentials, YahooSettings, build
 from inventory.vocabulary import (
     PushOutcome,
@@ -27,21 +27,23 @@ class Store:
     """A sandbox, its adapter, and what a puller would remember between pulls."""
 
     def __init__(self, sandbox: SandboxProcess, redis: Redis, **settings: Any) -> None:
-        self.sandbox, self.redis = sandbox, redis
+        self.sandbox, self.redis, self.keep = sandbox, redis, MemoryKeep()
         sandbox.list_items(KIND, {MUG: 5, TEE: 3, CAP: 50})
         self.adapter = self.connect(**settings)
         self.cursor: dict[str, Any] = {}
         self.seen: dict[str, str] = {}
 
-    def connect(self, keys: dict[str, str] | None = None, **settings: Any) -> Adapter:
-        """Another adapter of the same store, with other keys where given."""
+    def connect(
+        self, keys: dict[str, str] | None = None, *, keep: Keep | None = None, **settings: Any
+    ) -> Adapter:
+        """Another adapter of the same store, as another worker has it; with other keys if given."""
         access = self.sandbox.access(KIND)
         return build(
             channel_id=2,
             base_url=access["base_url"],
             settings=msgspec.convert(access["settings"] | settings, YahooSettings),
             credentials=msgspec.convert(access["credentials"] | (keys or {}), YahooCredentials),
-            means=Means(redis=self.redis, keep=MemoryKeep()),
+            means=Means(redis=self.redis, keep=keep or self.keep),
         )
 
     async def pull(self) -> Pulled:
@@ -56,6 +58,11 @@ class Store:
         return await self.adapter.push_quantities(
             [QuantityPush(channel_sku=sku, quantity=n, change=None, key="k") for sku, n in numbers]
         )
+
+    def calls(self, name: str) -> int:
+        """How many calls of one function Yahoo! has let through."""
+        used: int = self.sandbox.books(KIND)["calls"][name]["used"]
+        return used
 
     def buy(self, sku: str = CAP, units: int = 1) -> str:
         """A shopper buys one listing."""

@@ -9,6 +9,8 @@ import pytest
 from channels.sandbox.faults import Fault
 from tests.sandbox.amazon_shop import JP, Shop, open_shop
 
+BY_SKU = {"sortBy": "sku", "sortOrder": "ASC"}
+
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
@@ -21,11 +23,11 @@ async def test_merge_keeps_the_lead_time_and_replace_drops_it(shop: Shop) -> Non
     await shop.patch("MUG-RED", own)
 
     await shop.patch("MUG-RED", {"fulfillment_channel_code": "DEFAULT", "quantity": 3})
-    merged = (await shop.listings(includedData="attributes")).json()["items"][1]
+    merged = (await shop.listings(includedData="attributes", **BY_SKU)).json()["items"][1]
     await shop.patch(
         "MUG-RED", {"fulfillment_channel_code": "DEFAULT", "quantity": 4}, op="replace"
     )
-    replaced = (await shop.listings(includedData="attributes")).json()["items"][1]
+    replaced = (await shop.listings(includedData="attributes", **BY_SKU)).json()["items"][1]
 
     assert merged["attributes"]["fulfillment_availability"] == [{**own, "quantity": 3}]
     assert replaced["attributes"]["fulfillment_availability"] == [

@@ -119,7 +119,7 @@ async def test_get_order_shows_lines_state_and_buyer(shop: Shop) -> None:
 
     assert answer["MessageModelList"][0]["messageCode"] == "ORDER_EXT_API_GET_ORDER_WARNING_101"
     [model] = answer["OrderModelList"]
-    assert (model["orderProgress"], model["orderDatetime"]) == (100, "2026-12-04T20:00:00+09:00")
+    assert (model["orderProgress"], model["orderDatetime"]) == (100, "2026-12-04T20:00:00+0900")
     [package] = model["PackageModelList"]
     assert [
         (item["manageNumber"], item["SkuModelList"][0]["variantId"], item["units"], item["price"])

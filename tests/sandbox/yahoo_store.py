@@ -56,6 +56,8 @@ class Store:
         """Wait a second, then call a function."""
         self.clock.pass_seconds(1)
         headers = {"Authorization": f"Bearer {self.token}", **sent.pop("headers", {})}
+        if "content" in sent:
+            headers.setdefault("Content-Type", "application/xml; charset=UTF-8")
         return await self._http.request(method, f"{V1}/{name}", headers=headers, **sent)
 
     async def stock(self, name: str, **form: str) -> httpx.Response:
@@ -67,6 +69,16 @@ class Store:
         body = f"<Req>{inner}<SellerId>{self.seller_id}</SellerId></Req>"
         headers = sent.pop("headers", self.proof())
         return await self.call("POST", name, content=body, headers=headers, **sent)
+
+    async def change(self, ref: str, *lines: tuple[str, int]) -> httpx.Response:
+        """Set the units of (LineId, units) lines by orderChange."""
+        items = "".join(
+            f"<Item><LineId>{line}</LineId><Quantity>{units}</Quantity></Item>"
+            for line, units in lines
+        )
+        return await self.order(
+            "orderChange", f"<Target><OrderId>{ref}</OrderId></Target><Order>{items}</Order>"
+        )
 
     async def info(self, ref: str, fields: str) -> ET.Element:
         """One order's OrderInfo."""

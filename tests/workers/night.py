@@ -20,7 +20,7 @@ from inventory.doorbell import Doorbell
 from inventory.facts import AdjustReason, Fact, StockAdjusted, StockReceived
 from inventory.models import Channel, SalesOrder
 from tests.channels.sandbox_process import SandboxProcess
-from tests.workers.seen import KINDS, Seen, channel_sku, is_absolute
+from tests.workers.seen import KINDS, SANDBOXED, Seen, channel_sku, is_absolute
 from tests.workers.wire import Wire
 from workers import desk, pull, push
 from workers.runtime import Runtime
@@ -33,9 +33,10 @@ BY = "mori"
 # The adapters' own settings, so that a story need not wait for what a real night has time for.
 BRISK: Mapping[str, dict[str, Any]] = {
     "rakuten": {"order_visible_lag_seconds": 0.0},
-    "yahoo": {"order_visible_lag_seconds": 0.0},
+    "yahoo": {"order_visible_lag_seconds": 0.0, "list_seconds": 0.0},
     "amazon": {},
     "shopify": {"order_visible_lag_seconds": 0.0},
+    "eccube": {"order_visible_lag_seconds": 0.0},
 }
 
 
@@ -83,13 +84,12 @@ class Night(Seen):
         `settings` are more settings of the adapter, `more` of the channel.
         """
         access = {"base_url": "", "settings": {}, "credentials": {}}
-        if kind in KINDS:
+        if kind in SANDBOXED:
             known = msgspec.json.encode(self.sandbox.access(kind)).decode()
             access = msgspec.json.decode(known.replace(self.sandbox.url, self.wire.url))
             access["settings"] |= BRISK[kind] | dict(settings or {})
-        new = msgspec.convert(
-            {"code": kind, "kind": kind, "desk_policy": "auto", **access, **more}, NewChannel
-        )
+        base = {"code": kind, "kind": kind, "desk_policy": "auto", "live": True}
+        new = msgspec.convert({**base, **access, **more}, NewChannel)
         async with self.runtime.database.transaction() as session:
             channel = await connections.connect(
                 session,
@@ -182,7 +182,7 @@ class Night(Seen):
         """One pull of every channel, in which Amazon shows what was before."""
         if "amazon" in self.ids:
             await self.full_second()
-        await asyncio.gather(*(self.pull(kind) for kind in self.ids if kind in KINDS))
+        await asyncio.gather(*(self.pull(kind) for kind in self.ids if kind in SANDBOXED))
 
     async def pull(self, kind: str) -> int:
         """One pull; how many snapshots were new."""
@@ -257,7 +257,7 @@ class Night(Seen):
         """The minutes have passed in which every call budget fills up again."""
         await self.runtime.redis.flushall()
         for kind in self.ids:
-            if kind in KINDS:
+            if kind in SANDBOXED:
                 await (await self.adapter(kind)).budgets.fill()
 
     async def desk_until(self, holds: Callable[[], Awaitable[bool]]) -> None:

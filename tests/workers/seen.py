@@ -25,6 +25,8 @@ from workers import sweep
 from workers.runtime import Runtime
 
 KINDS = ("rakuten", "yahoo", "amazon", "shopify")
+# EC-CUBE has stories of its own.
+SANDBOXED = (*KINDS, "eccube")
 
 
 def channel_sku(kind: str, sku: str) -> str:
@@ -52,7 +54,7 @@ class Seen:
         return {
             kind: self.sandbox.displayed(kind)[channel_sku(kind, sku)]
             for kind in self.ids
-            if kind in KINDS
+            if kind in SANDBOXED
         }
 
     def writes(self, kind: str, sku: str = "MUG") -> list[tuple[int, int]]:

@@ -15,7 +15,7 @@ from inventory.doorbell import Doorbell, make_celery
 from inventory.inbox import HANDLE_MAX
 from inventory.vocabulary import OrderLine, OrderSeen
 from tests.workers.night import KINDS, PUSHES, Night, channel_sku
-from workers import process, pull, push, sweep
+from workers import process, pull, push, reconcile, sweep
 from workers.runtime import Runtime
 
 HELD_SECONDS_MAX = 10
@@ -114,6 +114,8 @@ async def test_the_sweep_finds_all_work_that_nobody_rang_for(night: Night) -> No
     await night.execute("UPDATE channel SET pull_due_at = now() + interval '1 hour'")
     await night.execute("UPDATE channel SET pull_may_at = now() + interval '1 hour'")
     await night.rounds(1)
+    await reconcile.work(night.runtime, shop)
+    await night.execute("UPDATE channel SET standing_at = now()")
     idle = await found()
     await night.execute("UPDATE channel SET pull_due_at = now()")
     due = await found()

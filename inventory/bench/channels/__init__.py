@@ -1,0 +1,1 @@
+"""How much of what each marketplace permits is used: budgets, intake, and what a burst costs."""

@@ -1,0 +1,1 @@
+"""Connecting real shops."""
