@@ -15,7 +15,7 @@ from operator import attrgetter
 from msgspec import Struct
 
 from inventory.book import Book, Level
-from inventory.facts import Fact, ReservationAsked
+from inventory.facts import Fact, ReservationAsked, SaleLine
 from inventory.page import Changes, ListingRead, Page, SkuRead
 
 # More SKUs, or names of listings, than this are not remembered.
@@ -62,24 +62,27 @@ class Recall:
 
     def name(self, facts: Iterable[Fact]) -> Named | None:
         """What a batch names that only asks for holds of SKUs we have left, else None."""
-        sku_ids: set[int] = set()
-        listings: dict[tuple[int, str], ListingRead] = {}
+        named = Named(set(), {})
         for fact in facts:
             if type(fact) is not ReservationAsked:
                 return None
             for line in fact.lines:
-                if line.channel_sku is None:
-                    sku_id = self._ids.get(line.sku or "")
-                else:
-                    key = (fact.channel_id, line.channel_sku)
-                    listing = self._listings.get(key)
-                    sku_id = listing.sku_id if listing else None
-                    if listing is not None:
-                        listings[key] = listing
-                if sku_id is None or sku_id not in self._left:
+                sku_id = self._sku_id(fact.channel_id, line, named)
+                if sku_id not in self._left:
                     return None
-                sku_ids.add(sku_id)
-        return Named(sku_ids, listings) if sku_ids else None
+                named.sku_ids.add(sku_id)
+        return named if named.sku_ids else None
+
+    def _sku_id(self, channel_id: int, line: SaleLine, named: Named) -> int:
+        """The SKU of a line, 0 where it is not known; its listing is noted as named."""
+        if line.channel_sku is None:
+            return self._ids.get(line.sku or "", 0)
+        key = (channel_id, line.channel_sku)
+        listing = self._listings.get(key)
+        if listing is None:
+            return 0
+        named.listings[key] = listing
+        return listing.sku_id
 
     def take(self, named: Named, now: datetime) -> Recalled | None:
         """The page of what is named, if a batch has found all of it as we left it."""

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import structlog
 
-from channels.base import ChannelError, OutcomeUnknown, RetryLater
+from channels.base import AuthExpired, ChannelError, OutcomeUnknown, RetryLater
 from channels.purposes import Purpose, asks
 from inventory import bulks, leases, publishing
-from workers.push import CALL_SECONDS_MAX, ring_channels
+from workers.push import CALL_SECONDS_MAX, refused, ring_channels
 
 if TYPE_CHECKING:
     from channels.base import Adapter
@@ -60,18 +60,22 @@ async def _begin(runtime: Runtime, adapter: Adapter, channel_id: int) -> int:
         if not await bulks.worth_it(session, channel_id, runtime.clock.now()):
             return 0
     claims = await _gathered(runtime, channel_id, most=adapter.capabilities.bulk_max)
-    pushes: list[QuantityPush] = [push for claim in claims for push in claim.pushes]
+    pushes: list[QuantityPush] = [row for claim in claims for row in claim.pushes]
     if not pushes:
         return 0
     try:
         async with asyncio.timeout(CALL_SECONDS_MAX):
             reference = await adapter.push_bulk(pushes)
     except (OutcomeUnknown, TimeoutError) as error:
-        doubt = publishing.unknown([push.channel_sku for push in pushes], detail=error)
+        doubt = publishing.unknown([row.channel_sku for row in pushes], detail=error)
         await _end(runtime, [claim.push_id for claim in claims], doubt, failure="outcome_unknown")
         return 0
-    except RetryLater as error:
+    except (RetryLater, AuthExpired) as error:
         await _end(runtime, [claim.push_id for claim in claims], [], failure=error.code)
+        return 0
+    except ChannelError as error:
+        wrong = [each for claim in claims for each in refused(claim, error)]
+        await _end(runtime, [claim.push_id for claim in claims], wrong, failure=error.code)
         return 0
     async with runtime.database.transaction() as session:
         await bulks.handed_in(session, [claim.push_id for claim in claims], reference)

@@ -148,7 +148,7 @@ async def _send(runtime: Runtime, adapter: Adapter | None, claim: Claim) -> bool
         failure = error
     except ChannelError as error:
         failure = error
-        outcomes = _refused(claim, error)
+        outcomes = refused(claim, error)
     if failure is not None:
         _warn("push_failed", claim.channel_id, failure)
     async with runtime.database.transaction() as session:
@@ -197,7 +197,7 @@ def _warn(event: str, channel_id: int, error: ChannelError) -> None:
     log.warning(event, channel_id=channel_id, code=error.code, detail=str(error))
 
 
-def _refused(claim: Claim, error: ChannelError) -> list[PushOutcome]:
+def refused(claim: Claim, error: ChannelError) -> list[PushOutcome]:
     return [
         PushOutcome(
             channel_sku=row.channel_sku,

@@ -40,6 +40,7 @@ _REFUSALS = {
     Refusal.THROTTLED: (429, "QuotaExceeded", "You exceeded your quota for the resource."),
     Refusal.UNAVAILABLE: (503, "ServiceUnavailable", "The service is temporarily unavailable."),
     Refusal.MAINTENANCE: (503, "ServiceUnavailable", "The service is under maintenance."),
+    Refusal.INSIDE: (200, "InternalFailure", "We encountered an internal error."),
     Refusal.AUTH: (403, "Unauthorized", "Access to requested resource is denied."),
     Refusal.NOT_FOUND: (404, "NotFound", "Resource not found."),
     Refusal.METHOD: (403, "MissingAuthenticationToken", "No such operation."),
@@ -165,6 +166,8 @@ class AmazonMarket(Market):
         status, code, message = _REFUSALS[refusal]
         if endpoint == "token" and refusal is Refusal.AUTH:
             return login_error("invalid_grant", "The refresh token is invalid or was revoked.")
+        if endpoint == "patchListingsItem" and refusal is Refusal.INSIDE:
+            return json_answer({"sku": "", "status": "INVALID", "submissionId": "", "issues": []})
         return errors(status, code, message)
 
     def authorize(self, call: Call) -> Answer | None:

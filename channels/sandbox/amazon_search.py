@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from channels.sandbox import lists
 from channels.sandbox.amazon_base import AmazonMarket, moment
 from channels.sandbox.amazon_views import View, view
 from channels.sandbox.wire import Call
@@ -63,11 +64,12 @@ class Search:
         paging = self._paging(call, asked)
         views = self._matching(call, asked, paging.as_of)
         end = paging.start + size
+        shown, total = lists.page(self._market, views, call.endpoint, start=paging.start, size=size)
         return Found(
-            views=views[paging.start : end],
+            views=shown,
             as_of=paging.as_of,
             created="createdAfter" in asked.window,
-            next_token=self._next_token(call, paging, end) if end < len(views) else None,
+            next_token=self._next_token(call, paging, end) if end < total else None,
         )
 
     def _size(self, call: Call, asked: Asked) -> int:

@@ -53,6 +53,7 @@ def view(market: AmazonMarket, order: Order, as_of: datetime) -> View | None:
         asked_at,
         part_at,
         adjusted_at,
+        order.extra.get("shown_at"),
     ]
     past = [event for event in events if event is not None and event <= as_of]
     status = "UNSHIPPED" if pending_until <= as_of else "PENDING"

@@ -23,6 +23,7 @@ _REFUSALS: dict[Refusal, tuple[int, str]] = {
     Refusal.THROTTLED: (429, "Too Many Requests"),
     Refusal.UNAVAILABLE: (503, "Service Unavailable"),
     Refusal.MAINTENANCE: (503, "ただいまメンテナンス中です。"),
+    Refusal.INSIDE: (200, "Internal server error"),
     Refusal.AUTH: (401, "The resource owner or authorization server denied the request."),
     Refusal.NOT_FOUND: (404, "Not Found"),
     Refusal.METHOD: (405, "Method Not Allowed"),

@@ -10,10 +10,10 @@ address. Everything runs on one event loop and handlers are plain functions, so 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from channels.sandbox import records
+from channels.sandbox import lists, records
 from channels.sandbox.hooks import Hooks
 from channels.sandbox.limits import Limit
 from channels.sandbox.records import Line, Listing, NotAllowed, NotDisplayed, Order, Write
@@ -257,16 +257,8 @@ class Market:
         return order
 
     def visible_orders(self, endpoint: str) -> list[Order]:
-        """Orders that a list call shows now, oldest first; some twice while that fault is on."""
-        late = self.visible_after_s + self.faults.amount("order_delay_s", endpoint)
-        horizon = self.clock.now() - timedelta(seconds=late)
-        orders = sorted(
-            (order for order in self.orders.values() if order.placed_at <= horizon),
-            key=lambda order: (order.placed_at, order.ref),
-        )
-        if self.faults.hit("repeat_orders", endpoint):
-            orders = [order for order in orders for _ in range(2)]
-        return orders
+        """Orders that can be seen now, oldest first (see `lists.visible`)."""
+        return lists.visible(self, endpoint)
 
     def _needs_live(self, ref: str) -> None:
         if self.orders[ref].state != "live":

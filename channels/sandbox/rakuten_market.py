@@ -257,12 +257,18 @@ class RakutenMarket(Market):
             Refusal.THROTTLED: (overload, "ES01-02", "Too Many Requests"),
             Refusal.UNAVAILABLE: (503, "ES01-01", "Service Unavailable"),
             Refusal.MAINTENANCE: (503, "ES01-03", "System Maintenance"),
+            Refusal.INSIDE: (200, "GE0001", "System Error"),
             Refusal.AUTH: (401, "ES04-01", "Un-Authorised"),
             Refusal.NOT_FOUND: (404, "ES02-01", "Not Found"),
             Refusal.METHOD: (405, "ES02-02", "Method Not Allowed"),
             Refusal.TOO_LARGE: (413, "ES02-03", "Request Entity Too Large"),
         }[refusal]
-        return gateway(status, code, text)
+        if refusal is not Refusal.INSIDE:
+            return gateway(status, code, text)
+        # The codes of system errors are not published; these stand in for them.
+        order = {"messageType": "ERROR", "messageCode": "ORDER_EXT_API_SYSTEM_ERROR_001"}
+        body = {"MessageModelList": [order]} if order_api else {"errors": [{"code": code}]}
+        return Answer(body=msgspec.json.encode(body))
 
 
 def gateway(status: int, code: str, text: str) -> Answer:

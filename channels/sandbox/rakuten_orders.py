@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from channels.sandbox import lists
 from channels.sandbox.market import NotAllowed, Order
 from channels.sandbox.rakuten_market import (
     CANCEL_PENDING,
@@ -81,14 +82,16 @@ class OrderApi:
         if descending:
             hits.reverse()
         hits = hits[: self._market.rules.search_hits_max]
-        shown = hits[(page - 1) * amount : page * amount]
-        pages = -(-len(hits) // amount)
+        shown, total = lists.page(
+            self._market, hits, call.endpoint, start=(page - 1) * amount, size=amount
+        )
+        pages = -(-total // amount)
         return _ok(
             "SEARCH_ORDER",
             "101" if hits else "102",
             orderNumberList=shown,
             PaginationResponseModel={
-                "totalRecordsAmount": len(hits) or None,
+                "totalRecordsAmount": total or None,
                 "totalPages": pages or None,
                 "requestPage": page if hits else None,
             },

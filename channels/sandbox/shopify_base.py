@@ -31,6 +31,10 @@ Thing = TypeVar("Thing")
 _REFUSALS: dict[Refusal, tuple[int, Any]] = {
     Refusal.UNAVAILABLE: (503, "Service Unavailable"),
     Refusal.MAINTENANCE: (503, "Service Unavailable"),
+    Refusal.INSIDE: (
+        200,
+        [{"message": "Internal error", "extensions": {"code": "INTERNAL_SERVER_ERROR"}}],
+    ),
     Refusal.AUTH: (
         401,
         "[API] Invalid API key or access token (unrecognized login or wrong password)",

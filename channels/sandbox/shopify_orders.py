@@ -12,6 +12,7 @@ from zlib import crc32
 from graphql import GraphQLResolveInfo
 from msgspec import Struct
 
+from channels.sandbox import lists
 from channels.sandbox.clock import stamp
 from channels.sandbox.market import Line, NotAllowed, Order
 from channels.sandbox.shopify_base import (
@@ -58,7 +59,9 @@ class Orders:
             for order in self._market.visible_orders("graphql")
             if _matches(order, arguments.get("query") or "")
         ]
-        return connection(orders, arguments, node=self.node, place=place)
+        found = connection(orders, arguments, node=self.node, place=place)
+        lists.mix(self._market, found["nodes"], "graphql")
+        return found
 
     def one(self, _: GraphQLResolveInfo | None, **arguments: Any) -> Node | None:
         """QueryRoot.order."""

@@ -13,10 +13,12 @@ from urllib.parse import parse_qsl, unquote
 from msgspec import Struct
 
 from channels.sandbox.clock import Clock
-from channels.sandbox.faults import Faults
+from channels.sandbox.faults import Faults, is_sunday_night
 from channels.sandbox.limits import Limit
+from channels.sandbox.spoil import GARBAGE, spoiled
 
 BODY_BYTES_MAX = 4_000_000
+WAITED_FOR = frozenset({429, 503})
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -57,6 +59,7 @@ class Refusal(StrEnum):
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     MAINTENANCE = "maintenance"
+    INSIDE = "inside"  # a good status with an error in the body
     AUTH = "auth"
     NOT_FOUND = "not_found"
     METHOD = "method"
@@ -138,7 +141,8 @@ class Front:
             return
         refusal = self._struck(route)
         if refusal is not None:
-            await _send(send, self._served.refuse(refusal, route.endpoint))
+            answer = self._served.refuse(refusal, route.endpoint)
+            await _send(send, self._delayed(answer, route.endpoint))
             return
         await self._answer(route, call, send)
 
@@ -149,9 +153,17 @@ class Front:
             await asyncio.sleep(faults.amount("hold_s", route.endpoint))
             await _break_off(send)
         elif faults.hit("garbage", route.endpoint):
-            await _send(send, Answer(body=b"\x00<{]oops", media_type=answer.media_type))
+            await _send(send, Answer(body=GARBAGE, media_type=answer.media_type))
         else:
+            answer.body = spoiled(answer.body, faults, route.endpoint)
             await _send(send, answer)
+
+    def _delayed(self, answer: Answer, endpoint: str) -> Answer:
+        """The same refusal, which may say how long to wait."""
+        seconds = self._served.faults.amount("retry_after_s", endpoint)
+        if seconds and answer.status in WAITED_FOR:
+            answer.headers = {**answer.headers, "Retry-After": f"{seconds:.0f}"}
+        return answer
 
     def _run(self, route: Route, call: Call) -> Answer:
         try:
@@ -171,8 +183,12 @@ class Front:
             ("auth_expired", Refusal.AUTH),
             ("throttle_rate", Refusal.THROTTLED),
             ("maintenance", Refusal.MAINTENANCE),
+            ("sunday_maintenance", Refusal.MAINTENANCE),
             ("error_rate", Refusal.UNAVAILABLE),
+            ("error_inside", Refusal.INSIDE),
         ):
+            if knob == "sunday_maintenance" and not is_sunday_night(self._served.clock.now()):
+                continue
             if self._served.faults.hit(knob, route.endpoint):
                 return refusal
         return None

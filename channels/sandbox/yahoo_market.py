@@ -170,6 +170,7 @@ class YahooMarket(Market):
                 Refusal.THROTTLED: (429, "px-04900", "Too many requests"),
                 Refusal.UNAVAILABLE: (503, "ed-00001", "System error"),
                 Refusal.MAINTENANCE: (503, "ed-00002", "Under maintenance"),
+                Refusal.INSIDE: (200, "ed-00001", "System error"),
                 Refusal.AUTH: (401, "px-04102", "Session is over"),
                 Refusal.NOT_FOUND: (404, "px-04404", "Not found"),
                 Refusal.METHOD: (405, "px-04405", "Method not allowed"),

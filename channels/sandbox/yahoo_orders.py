@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as ET
 
+from channels.sandbox import lists
 from channels.sandbox.market import Order
 from channels.sandbox.wire import Answer, Call, Route
 from channels.sandbox.yahoo_market import YahooMarket, error, xml
@@ -82,8 +83,9 @@ class OrderApi:
         root = ET.Element("Result")
         under(root, "Status", "OK")
         found = under(root, "Search")
-        under(found, "TotalCount", len(hits))
-        for index, order in enumerate(hits[start - 1 : start - 1 + amount], start=start):
+        shown, total = lists.page(self._market, hits, call.endpoint, start=start - 1, size=amount)
+        under(found, "TotalCount", total)
+        for index, order in enumerate(shown, start=start):
             row = under(found, "OrderInfo")
             under(row, "Index", index)
             for field in fields:

@@ -254,11 +254,11 @@ class Night(Seen):
         return await works[task](self.runtime, *arguments)
 
     async def rested(self) -> None:
-        """The minutes have passed in which every call budget fills up again."""
+        """The minutes have passed in which every call budget fills up; a second is waited for."""
+        await asyncio.sleep(1.1)
         await self.runtime.redis.flushall()
-        for kind in self.ids:
-            if kind in SANDBOXED:
-                await (await self.adapter(kind)).budgets.fill()
+        for kind in self.ids.keys() & set(SANDBOXED):
+            await (await self.adapter(kind)).budgets.fill()
 
     async def desk_until(self, holds: Callable[[], Awaitable[bool]]) -> None:
         """Let the desk work, waiting for no answer longer than it takes, until something holds."""
