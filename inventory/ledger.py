@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -21,7 +21,8 @@ from inventory.combiner import Call, Combiner
 from inventory.db import CONNECTION_LOST, Database
 from inventory.errors import BadInput, LedgerUnavailable
 from inventory.facts import FACTS_MAX, Fact, Outcome, Status
-from inventory.recall import Recall, Recalled
+from inventory.page import Page
+from inventory.recall import Named, Recall
 from inventory.soundness import look_at
 
 if TYPE_CHECKING:
@@ -131,15 +132,11 @@ class Ledger:
         async with pool.acquire() as connection:
             await self._stock_up(connection, 2 * len(facts))
             named = None if earlier else self._recall.name(facts)
-            recalled = named and self._recall.take(named, self._clock.now())
-            if recalled:
-                granted = await self._by_memory(connection, recalled, calls, earlier)
+            if named is not None:
+                granted = await self._recalled(connection, named, calls, earlier)
                 if granted is not None:
                     return granted
             async with connection.transaction():
-                if named and not recalled:
-                    # Somebody else sells them: we wait for our turn before we read, not after.
-                    await ledger_read.lock(connection, sorted(named.sku_ids))
                 page, known = await ledger_read.read_page(connection, facts, self._clock.now())
                 landed = await _landed(connection, list(earlier))
                 if landed is not None:
@@ -153,18 +150,49 @@ class Ledger:
             self._recall.leave(page, same)
         return outcomes
 
-    async def _by_memory(
+    async def _recalled(
         self,
         connection: Connection,
-        recalled: Recalled,
+        named: Named,
         calls: Sequence[Call],
         earlier: dict[int, list[list[Outcome]]],
     ) -> list[list[Outcome]] | None:
-        """Decide on what is remembered and write it in one go, if all is granted and still so.
+        """Decide on what is remembered, if all is granted and still so; else None.
 
-        None where it is to be read; also where a pool is short since a rule was changed, as that
-        opens a case.
+        In one go where nobody else sells it; in turn with the others under lock where they do.
         """
+        same: Collection[int] = named.sku_ids
+        try:
+            if self._recall.sure(named):
+                granted = await self._granted(connection, named, calls, earlier)
+            else:
+                async with connection.transaction():
+                    rows = await ledger_read.lock(connection, sorted(named.sku_ids))
+                    same = self._recall.renew(named, rows)
+                    granted = await self._granted(connection, named, calls, earlier)
+        except ledger_write.NotAsRemembered:
+            earlier.clear()
+            return None
+        if granted is None:
+            return None
+        page, outcomes = granted
+        self._recall.leave(page, same)
+        return outcomes
+
+    async def _granted(
+        self,
+        connection: Connection,
+        named: Named,
+        calls: Sequence[Call],
+        earlier: dict[int, list[list[Outcome]]],
+    ) -> tuple[Page, list[list[Outcome]]] | None:
+        """The page and the outcomes, written; None, with nothing written, if not all is granted.
+
+        Nor is it where a pool is short since a rule was changed: that opens a case.
+        """
+        recalled = self._recall.take(named, self._clock.now())
+        if recalled is None:
+            return None
         page = recalled.page
         batch = Batch(page, {}, self._ids.popleft)
         outcomes = [batch.take(call.facts, together=call.together) for call in calls]
@@ -172,13 +200,9 @@ class Ledger:
             return None
         if any(page.shortage(sku_id) for sku_id in page.skus_by_id):
             return None
-        first = batch.entries[0].id
-        earlier[first] = outcomes
-        if not await ledger_write.write_if_still(connection, recalled, batch.entries):
-            del earlier[first]
-            return None
-        self._recall.leave(page, page.skus_by_id)
-        return outcomes
+        earlier[batch.entries[0].id] = outcomes
+        await ledger_write.write_if_still(connection, recalled, batch.entries)
+        return page, outcomes
 
     async def _stock_up(self, connection: Connection, count: int) -> None:
         if len(self._ids) >= count:

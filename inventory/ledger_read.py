@@ -19,6 +19,7 @@ from inventory.book import Book, Level
 from inventory.facts import GRANTED, RECORDED, Fact, Outcome, StockCounted
 from inventory.mentions import Mentions, mentions
 from inventory.page import Changes, ListingRead, LocationRead, Page, SkuRead
+from inventory.recall import Row
 
 if TYPE_CHECKING:
     from inventory.db import Connection
@@ -151,13 +152,14 @@ async def read_page(
     return page, known
 
 
-async def lock(connection: Connection, sku_ids: Sequence[int]) -> None:
-    """Lock the balances of some SKUs, for a batch that reads nothing else under lock."""
-    await connection.execute(
-        "SELECT FROM stock_level WHERE sku_id = ANY($1::int[])"
-        " ORDER BY sku_id, location_id FOR UPDATE",
+async def lock(connection: Connection, sku_ids: Sequence[int]) -> list[Row]:
+    """Lock the balances of some SKUs and read them, as whoever had the lock before left them."""
+    rows = await connection.fetch(
+        "SELECT sku_id, location_id, on_hand, reserved, revision, counted_at FROM stock_level"
+        " WHERE sku_id = ANY($1::int[]) ORDER BY sku_id, location_id FOR UPDATE",
         sku_ids,
     )
+    return [tuple(row) for row in rows]
 
 
 async def read_balances(connection: Connection, sku_ids: Sequence[int], now: datetime) -> Page:

@@ -135,12 +135,16 @@ async def write(
     await write_cases(connection, page, shortages, causes)
 
 
+class NotAsRemembered(Exception):
+    """Another has changed what a batch was decided on, or used one of its names."""
+
+
 async def write_if_still(
     connection: Connection, recalled: Recalled, entries: Sequence[Entry]
-) -> bool:
-    """Write holds that were granted on what was remembered, in a transaction of its own.
+) -> None:
+    """Write holds that were granted on what was remembered, if all of it is still so.
 
-    False, and nothing written, where another has changed any of it or used a name.
+    Raises `NotAsRemembered`, with nothing written, where it is not.
     """
     page = recalled.page
     touched = {sku_id for sku_id, _ in page.book.touched}
@@ -156,9 +160,8 @@ async def write_if_still(
             [listing.channel_sku for listing in page.listings.values()],
             [listing.sku_id for listing in page.listings.values()],
         )
-    except (asyncpg.DivisionByZeroError, asyncpg.UniqueViolationError):
-        return False
-    return True
+    except (asyncpg.DivisionByZeroError, asyncpg.UniqueViolationError) as error:
+        raise NotAsRemembered from error
 
 
 def _columns(page: Page, entries: Sequence[Entry], touched: AbstractSet[int]) -> tuple[object, ...]:

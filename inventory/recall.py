@@ -1,7 +1,8 @@
 """What this process left in the ledger, so that its next batch need not read it first. Pure.
 
-A SKU is recalled once a batch has found its balances as our batch before had left them: nobody
-else is selling it. The write then checks under its locks that all is still as recalled; where it
+A SKU is sure once a batch has found its balances as our batch before had left them: nobody else
+is selling it. Else its balances are locked and read alone, in turn with whoever sells it too; the
+rest is remembered. The write then checks under its locks that all is still as recalled; where it
 is not, nothing is written and the batch is decided again on what is read.
 """
 
@@ -20,6 +21,10 @@ from inventory.page import Changes, ListingRead, Page, SkuRead
 
 # More SKUs, or names of listings, than this are not remembered.
 REMEMBERED_MAX = 20_000
+
+
+# SKU id, location id, on hand, reserved, revision, counted at.
+Row = tuple[int, int, int, int, int, datetime | None]
 
 
 class Left(Struct, gc=False):
@@ -84,14 +89,31 @@ class Recall:
         named.listings[key] = listing
         return listing.sku_id
 
+    def sure(self, named: Named) -> bool:
+        """Whether a batch has found all of it as we left it."""
+        return all(self._left[sku_id].sure for sku_id in named.sku_ids)
+
     def take(self, named: Named, now: datetime) -> Recalled | None:
-        """The page of what is named, if a batch has found all of it as we left it."""
-        if self._house is None or not all(self._left[each].sure for each in named.sku_ids):
+        """The page of what is named."""
+        if self._house is None:
             return None
         taken = [self._left.pop(sku_id) for sku_id in named.sku_ids]
         for key in named.listings:
             del self._listings[key]
         return _recalled(self._house, taken, named.listings, now)
+
+    def renew(self, named: Named, rows: Sequence[Row]) -> set[int]:
+        """Make the balances what they are now, under lock; which SKUs are as we left them."""
+        same = set(named.sku_ids)
+        now = {row[:2]: Level(*row, stored=True) for row in rows}
+        for sku_id in named.sku_ids:
+            left = self._left[sku_id]
+            for number, level in enumerate(left.levels):
+                found = now.get((sku_id, level.location_id), level)
+                if found != level:
+                    same.discard(sku_id)
+                    left.levels[number] = found
+        return same
 
     def compare(self, page: Page) -> set[int]:
         """Which SKUs of a page just read are as we left them; all of the page are forgotten."""

@@ -65,6 +65,34 @@ async def test_what_nobody_else_sells_takes_one_statement(
     assert (await levels(database))["MUG", "main"] == (UNITS, 5)
 
 
+async def test_whoever_is_not_alone_takes_turns(
+    process: Process, database: Database, ledger: Ledger
+) -> None:
+    await process.warm()
+    await ledger.apply([sale("r-1", 2)])
+    assert (await process.tell(ask("a", 3))).status is Status.GRANTED
+    reads = process.stage.statements
+    await ledger.apply([sale("r-2", 2)])
+    assert (await process.tell(ask("b", 3))).status is Status.GRANTED
+    # Begin, lock, write, commit: what the others change is read under lock, and no more.
+    assert process.stage.statements == 4 < reads
+    assert (await levels(database))["MUG", "main"] == (UNITS, UNITS)
+    assert (await process.tell(ask("c", 1))).status is Status.REFUSED
+
+
+async def test_a_rule_changed_while_processes_take_turns_is_seen(
+    process: Process, database: Database, ledger: Ledger
+) -> None:
+    await process.warm()
+    await ledger.apply([sale("r-1", 1)])
+    assert (await process.tell(ask("a", 1))).status is Status.GRANTED
+    await ledger.apply([sale("r-2", 1)])
+    pool = await database.pool()
+    await pool.execute("UPDATE sku SET safety_stock = 7 WHERE code = 'MUG'")
+    assert (await process.tell(ask("b", 1))).status is Status.REFUSED
+    assert (await levels(database))["MUG", "main"] == (UNITS, 5)
+
+
 async def test_what_is_not_granted_is_looked_at(process: Process, database: Database) -> None:
     await process.warm()
     assert (await process.tell(ask("a", UNITS))).status is Status.REFUSED
@@ -164,9 +192,7 @@ async def test_a_listing_that_means_another_sku_now_is_seen(
 
     def listed(name: str) -> Fact:
         lines = (SaleLine(line_ref="1", channel_sku="R-MUG", quantity=1),)
-        return ReservationAsked(
-            channel_id=channel.id, fact_ref=name, occurred_at=NOON, lines=lines
-        )
+        return ReservationAsked(channel_id=channel.id, fact_ref=name, occurred_at=NOON, lines=lines)
 
     async def act(_: object) -> None:
         await pool.execute("UPDATE listing SET sku_id = $1", tee)
