@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 
-from channels import buckets, day_plan
+from channels import buckets, day_plan, turns
 from channels.base import RetryLater, Throttled
 from channels.budget import Budget, Grant, Observed
 from channels.purposes import Purpose, asking, asks, current
@@ -91,7 +91,9 @@ class Budgets:
             await self._leave(budget, token)
             raise
         grant = Grant(budget=budget, token=token, cost=cost, at=at)
-        if not budget.single:
+        if budget.single:
+            turns.begins(next_seconds=budget.interval_ms / 1000)
+        else:
             await self.done(grant, arrived_at=time.monotonic())
         return grant
 

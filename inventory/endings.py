@@ -5,10 +5,10 @@ Whose doing it was is decided once per order, by what the channel shows: never b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import exists, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -22,6 +22,18 @@ from inventory.vocabulary import Kind, Party
 ENDED_MAX = 200
 CODE_CHARACTERS_MAX = 200
 UNDECIDED = (*LIVE, "refused", "failed")
+
+_READ_RESTOCKED = text("""
+WITH ended AS MATERIALIZED (
+  SELECT l.id FROM listing l WHERE l.id IN (
+    SELECT line.listing_id FROM inbound_event e
+    JOIN sales_order o ON o.channel_id = e.channel_id AND o.order_ref = e.subject
+    JOIN order_line line ON line.order_id = o.id
+    WHERE e.id = ANY(:events) AND o.cancelled AND NOT o.past
+  ) ORDER BY l.id FOR NO KEY UPDATE
+)
+UPDATE listing l SET read_after = greatest(l.read_after, :now) FROM ended WHERE l.id = ended.id
+""")
 
 
 async def ended(session: AsyncSession, channel_id: int) -> list[int]:
@@ -96,6 +108,12 @@ async def read_again(session: AsyncSession, cancellation_id: int, now: datetime)
         await session.execute(
             update(Listing).where(Listing.id == listing_id).values(read_after=now)
         )
+
+
+async def read_restocked(session: AsyncSession, event_ids: Sequence[int], now: datetime) -> None:
+    """Have the listings of the orders read that end by these events, for the same reason."""
+    if event_ids:
+        await session.execute(_READ_RESTOCKED, {"events": list(event_ids), "now": now})
 
 
 async def settle(session: AsyncSession, cancellation_id: int, now: datetime) -> bool:

@@ -237,5 +237,13 @@ async def reassess(session: AsyncSession, *, margins: Margins, now: datetime) ->
             select(Listing.id).where(Listing.reassess_at <= now).limit(REFRESH_MAX)
         )
     )
-    await note(session, await assess(session, ids, margins=margins, now=now), now)
+    await look_again(session, ids, margins=margins, now=now)
     return len(ids)
+
+
+async def look_again(
+    session: AsyncSession, listing_ids: Collection[int], *, margins: Margins, now: datetime
+) -> None:
+    """Note what these listings should show now."""
+    if listing_ids:
+        await note(session, await assess(session, listing_ids, margins=margins, now=now), now)

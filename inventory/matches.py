@@ -49,7 +49,7 @@ async def preview(session: AsyncSession, channel_id: int) -> list[MatchRow]:
         for row in seen
     ]
     if not offered:
-        raise WrongState("no listings of this channel were discovered: `hikiate channel discover`")
+        raise WrongState("no listing of this channel was discovered yet: hikiate channel discover")
     mapped = await session.execute(
         select(Listing.channel_sku, Sku.code)
         .join(Sku, Sku.id == Listing.sku_id)

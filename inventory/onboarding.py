@@ -11,6 +11,7 @@ from msgspec import Struct
 from sqlalchemy import delete, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from inventory.errors import AlreadyExists
 from inventory.models import Channel, InboundEvent, SeenListing
 from inventory.vocabulary import Danger, Expiry, Kind, ListingSeen, Standing
 
@@ -31,6 +32,24 @@ class Kept(Struct, frozen=True, kw_only=True):
     expiries: tuple[Expiry, ...] = ()
     dangers: tuple[Danger, ...] = ()
     failure: str | None = None
+
+
+async def free(session: AsyncSession, code: str) -> None:
+    """Raises `AlreadyExists` where a channel has this code."""
+    if await session.scalar(select(Channel.id).where(Channel.code == code)) is not None:
+        raise AlreadyExists(
+            f"the channel {code!r} is there already: take another code, or change it by"
+            f" PATCH /v1/channels/{code}"
+        )
+
+
+async def twins(session: AsyncSession, channel_id: int, kind: str, account: str) -> list[str]:
+    """Codes of other channels whose keys open the same account: its orders may count twice."""
+    if not account:
+        return []
+    named = Channel.standing["account"].as_string() == account
+    query = select(Channel.code).where(Channel.kind == kind, Channel.id != channel_id, named)
+    return list(await session.scalars(query.order_by(Channel.id)))
 
 
 async def note_standing(

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory.availability import Lane
+from inventory.listings import ORDER_TIME_GRAIN
 from inventory.vocabulary import PushOutcome, PushStatus
 
 BACKOFF_SECONDS_MAX = 300
@@ -19,14 +20,19 @@ SOLD = "sold"
 
 
 class Sent(Struct, kw_only=True):
-    """A number that was sent, and its listing as it is now; `status` and `code` are of the end."""
+    """A number that was sent, and its listing as it is now; `status` and `code` are of the end.
+
+    `sold`: an order of the listing was placed near the moment of sending, or after it.
+    """
 
     quantity: int
     change: int | None
     revision: int
     id: int
     channel_sku: str
+    sold: bool
     quantity_wanted: int | None
+    raise_since: datetime | None
     revision_wanted: int
     revision_published: int
     lane: str | None
@@ -94,7 +100,26 @@ class Sent(Struct, kw_only=True):
         if not doubted:
             self.revision_published = max(self.revision_published, self.revision)
         self.failures, self.failure, self.not_before = 0, None, None
-        self.reassess_at = now
+        if doubted or not self._settled():
+            self.reassess_at = now
+        else:
+            self.lane = self.raise_since = None
+
+    def _settled(self) -> bool:
+        """Whether an assessment could only find that the listing shows what it should now.
+
+        That is so where the very number that is wanted stands there, nothing was sold that it may
+        not contain, and no margin or early sale was kept when the listing was last assessed.
+        Whatever changes from now on marks the SKU as stale.
+        """
+        return (
+            self.change is None
+            and not self.sold
+            and self.reassess_at is None
+            and self.quantity == self.quantity_wanted
+            and self.revision == self.revision_wanted
+            and self.lane != Lane.READ
+        )
 
     def _doubted(self, sent_at: datetime) -> bool:
         """Whether another push may have landed after this one: its number proves nothing."""
@@ -124,6 +149,7 @@ _CHANGED = {
     "published_at": "timestamptz",
     "revision_published": "bigint",
     "lane": "text",
+    "raise_since": "timestamptz",
     "read_after": "timestamptz",
     "reassess_at": "timestamptz",
     "not_before": "timestamptz",
@@ -132,11 +158,12 @@ _CHANGED = {
 }
 _LOAD = text("""
 SELECT r.quantity, r.change, r.revision, l.id, l.channel_sku, l.quantity_wanted, l.revision_wanted,
-  l.revision_published, l.lane, l.push_id, l.zero_push_id, l.quantity_known, l.known_from,
-  l.known_at, l.quantity_published, l.published_at, l.read_after, l.reassess_at, l.not_before,
-  l.failures, l.failure
-FROM push_row r JOIN listing l ON l.id = r.listing_id
-WHERE r.push_id = :push ORDER BY l.id FOR NO KEY UPDATE OF l
+  l.revision_published, l.lane, l.raise_since, l.push_id, l.zero_push_id, l.quantity_known,
+  l.known_from, l.known_at, l.quantity_published, l.published_at, l.read_after, l.reassess_at,
+  l.not_before, l.failures, l.failure, EXISTS (SELECT FROM order_line o
+    WHERE o.listing_id = l.id AND o.ordered_at > p.sent_at - CAST(:grain AS interval)) AS sold
+FROM push p JOIN push_row r ON r.push_id = p.id JOIN listing l ON l.id = r.listing_id
+WHERE p.id = :push ORDER BY l.id FOR NO KEY UPDATE OF l
 """)
 _SAVE = text(f"""
 UPDATE listing l SET {", ".join(f"{name} = n.{name}" for name in _CHANGED)}
@@ -155,7 +182,7 @@ WHERE r.push_id = :push AND r.listing_id = n.id
 
 async def load(session: AsyncSession, push_id: int) -> list[Sent]:
     """The numbers of a push with their listings, which are locked."""
-    rows = await session.execute(_LOAD, {"push": push_id})
+    rows = await session.execute(_LOAD, {"push": push_id, "grain": ORDER_TIME_GRAIN})
     return [convert(dict(row), Sent) for row in rows.mappings()]
 
 

@@ -41,22 +41,20 @@ class Claim(Struct, frozen=True, kw_only=True):
     takes_back: bool = False
 
 
-# A number that was never published may be one of a hundred thousand: what sells goes before it.
-# What is in a bulk job goes by itself only where another number is wanted meanwhile.
+# One lane's numbers in the order of `ix_listing_stale`, so that a hundred thousand of them are not
+# sorted for each batch. A number that was never published may be one of as many: what sells goes
+# before it. What is in a bulk job goes by itself only where another number is wanted meanwhile.
 _DUE = text("""
 SELECT l.id FROM listing l JOIN channel c ON c.id = l.channel_id
-WHERE l.channel_id = :channel AND l.revision_published < l.revision_wanted
+WHERE l.channel_id = :channel AND l.lane = :lane AND l.revision_published < l.revision_wanted
   AND (l.not_before IS NULL OR l.not_before <= :now)
-  AND CASE WHEN :zero
-    THEN l.lane = 'zero' AND l.zero_push_id IS NULL
-    ELSE l.push_id IS NULL AND l.zero_push_id IS NULL AND (l.lane = 'lower'
-      OR l.lane = 'raise' AND c.watermark > coalesce(l.raise_since, :now)
-      OR l.lane = 'raise' AND c.relative AND c.watermark > l.known_at)
-  END
+  AND l.zero_push_id IS NULL AND (:lane = 'zero' OR l.push_id IS NULL)
+  AND (:lane <> 'raise' OR c.watermark > coalesce(l.raise_since, :now)
+    OR c.relative AND c.watermark > l.known_at)
   AND NOT EXISTS (SELECT FROM push p JOIN push_row r ON r.push_id = p.id
     WHERE p.channel_id = :channel AND p.ended_at IS NULL AND p.lane = 'bulk'
       AND r.listing_id = l.id AND r.revision >= l.revision_wanted)
-ORDER BY l.lane = 'raise', l.published_at IS NULL, l.wanted_at NULLS FIRST, l.id LIMIT :most
+ORDER BY l.quantity_published IS NULL, l.wanted_at NULLS FIRST, l.id LIMIT :most
 FOR NO KEY UPDATE OF l SKIP LOCKED
 """)
 _TAKE = {
@@ -110,19 +108,19 @@ async def claim(
     """
     if await frozen(session, channel_id):
         return None
-    which = {"channel": channel_id, "zero": zero, "now": now, "most": most}
-    ids = list(await session.scalars(_DUE, which))
+    ids: list[int] = []
+    for lane in (Lane.ZERO,) if zero else (Lane.LOWER, Lane.RAISE):
+        which = {"channel": channel_id, "lane": lane.value, "now": now, "most": most - len(ids)}
+        ids += await session.scalars(_DUE, which)
     if not ids:
         return None
     assessed = await assess(session, ids, margins=margins, now=now)
     await note(session, assessed, now)
     ready = [listing for listing in assessed if _may_go(listing, zero=zero)]
     alone = _taken_back(ready[0]) if takes_back and len(ready) == 1 else None
-    lane = ZERO if zero else NUMBER
-    if alone is not None:
-        taken = await take(session, channel_id, [alone], lane=lane, now=now)
-        return None if taken is None else replace(taken, takes_back=True)
-    return await take(session, channel_id, ready, lane=lane, now=now)
+    chosen = ready if alone is None else [alone]
+    taken = await take(session, channel_id, chosen, lane=ZERO if zero else NUMBER, now=now)
+    return taken and replace(taken, takes_back=alone is not None)
 
 
 def _may_go(listing: Assessed, *, zero: bool) -> bool:
@@ -211,14 +209,15 @@ async def finish(
     now: datetime,
     failure: str | None = None,
     wait_seconds: float = 0,
-) -> None:
+) -> list[int]:
     """Record what became of a push. Rows without an outcome were not sent and are free again.
 
     `wait_seconds` keeps those from being claimed at once. Ending a push twice changes nothing.
+    Returns the listings of which another number may be wanted now: `listings.look_again`.
     """
     push = await session.get(Push, push_id, with_for_update=True)
     if push is None or push.ended_at is not None:
-        return
+        return []
     push.ended_at, push.failure = now, failure
     await session.flush()
     by_sku: Mapping[str, PushOutcome] = {outcome.channel_sku: outcome for outcome in outcomes}
@@ -234,6 +233,7 @@ async def finish(
             each.forget(now)
     await ends.save(session, push_id, sent)
     await done_again(session, push, sent, now)
+    return [each.id for each in sent if each.reassess_at is not None and each.reassess_at <= now]
 
 
 async def done_again(

@@ -63,15 +63,16 @@ SELECT c.code AS channel, r.total, r.asked_by, r.asked_at, r.ended_at, c.frozen,
 FROM resync r JOIN channel c ON c.id = r.channel_id
 WHERE r.channel_id = :channel ORDER BY r.id DESC LIMIT 1
 """)
-# What is stale goes by its own lane, before all of these.
+# What is stale goes by its own lane, before all of these. Mark by mark, so that the marks that are
+# left say how far to look: joined as a whole, all listings before the first mark would be read.
 _DUE = text("""
-SELECT l.id, m.marked_at FROM resync_mark m JOIN listing l ON l.id = m.listing_id
+SELECT l.id, m.marked_at FROM resync_mark m CROSS JOIN LATERAL (
+  SELECT id FROM listing WHERE id = m.listing_id
+    AND push_id IS NULL AND zero_push_id IS NULL AND revision_published >= revision_wanted
+    AND (not_before IS NULL OR not_before <= :now) OFFSET 0 FOR NO KEY UPDATE SKIP LOCKED
+) l
 WHERE m.channel_id = :channel AND (m.not_before IS NULL OR m.not_before <= :now)
-  AND (l.not_before IS NULL OR l.not_before <= :now)
-  AND l.push_id IS NULL AND l.zero_push_id IS NULL
-  AND l.revision_published >= l.revision_wanted
 ORDER BY m.listing_id LIMIT :most
-FOR NO KEY UPDATE OF l SKIP LOCKED
 """)
 _WAIT = text("""
 UPDATE resync_mark SET not_before = :until WHERE channel_id = :channel AND listing_id = ANY(:ids)

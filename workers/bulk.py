@@ -11,7 +11,8 @@ import structlog
 from channels.base import AuthExpired, ChannelError, OutcomeUnknown, RetryLater
 from channels.purposes import Purpose, asks
 from inventory import bulks, leases, publishing
-from workers.push import CALL_SECONDS_MAX, refused, ring_channels
+from workers.push import ring_channels
+from workers.sender import CALL_SECONDS_MAX, refused
 
 if TYPE_CHECKING:
     from channels.base import Adapter

@@ -10,6 +10,7 @@ import structlog
 
 from channels.base import ChannelError
 from inventory import notices
+from workers.pull import read_restocked
 
 if TYPE_CHECKING:
     from channels.base import Adapter
@@ -66,6 +67,7 @@ async def _read(runtime: Runtime, channel_id: int, order_ref: str, ids: Sequence
     if order is not None:
         stored = await runtime.inbox.receive_orders(channel_id, [order])
         await runtime.inbox.handle(stored)
+        await read_restocked(runtime, channel_id, stored)
     async with runtime.database.transaction() as session:
         found = order is not None
         await notices.served(session, ids, found=found, now=runtime.clock.now())

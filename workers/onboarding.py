@@ -10,17 +10,22 @@ import structlog
 from redis.asyncio import Redis
 
 from channels import registry
-from channels.base import ChannelError, RetryLater
+from channels.base import BadAnswer, ChannelError, RetryLater, Throttled
 from channels.keep import Means, MemoryKeep
-from inventory import onboarding
+from inventory import connections, onboarding, reports_channels
+from inventory.errors import BadInput
 from workers.keep import DatabaseKeep
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sqlalchemy.ext.asyncio import AsyncSession
+
     from channels.base import Adapter, Discovered
-    from inventory.connections import NewChannel
+    from inventory.connections import ConnectionCheck, NewChannel
+    from inventory.models import Channel
     from inventory.onboarding import Kept
+    from inventory.reports_channels import ChannelRow
     from inventory.vocabulary import Standing
     from workers.runtime import Runtime
 
@@ -51,6 +56,62 @@ async def try_credentials(new: NewChannel, redis: Redis, keep: MemoryKeep) -> St
         return await adapter.standing()
     finally:
         await adapter.aclose()
+
+
+async def connect(
+    runtime: Runtime,
+    new: NewChannel,
+    *,
+    check: ConnectionCheck,
+    by: str,
+    unchecked: bool = False,
+) -> tuple[ChannelRow, Kept | None]:
+    """Connect a shop whose keys work; what it said of itself, None where it was not asked.
+
+    Whatever can be refused is refused before the keys are tried: some work only once. Raises
+    `AlreadyExists`, `BadInput` and what else `connections.connect` does.
+    """
+
+    async def stored(session: AsyncSession) -> Channel:
+        now = runtime.clock.now()
+        return await connections.connect(
+            session, new, vault=runtime.vault, check=check, by=by, now=now
+        )
+
+    asked = new.kind not in onboarding.WITHOUT_STANDING
+    if asked and not new.base_url:
+        raise BadInput("base_url is missing: the address of the shop's API")
+    async with runtime.database.sessions() as session:
+        await onboarding.free(session, new.code)
+        await stored(session)
+        await session.rollback()
+    keep = MemoryKeep()
+    standing = await _tried(runtime, new, keep) if asked and not unchecked else None
+    kept = None
+    async with runtime.database.transaction() as session:
+        channel = await stored(session)
+        if standing is not None:
+            now = runtime.clock.now()
+            kept = await onboarding.note_standing(session, channel.id, standing, now=now)
+            await session.flush()
+        row = await reports_channels.channel(session, channel.id)
+    await hand_over(runtime, row.id, keep)
+    runtime.ring("sweep")
+    return row, kept
+
+
+async def _tried(runtime: Runtime, new: NewChannel, keep: MemoryKeep) -> Standing:
+    """What the shop says of itself. Raises `BadInput`, with what a person may do."""
+    try:
+        return await try_credentials(new, runtime.redis, keep)
+    except ChannelError as error:
+        said = f"the shop was not connected: {error.code}: {error}"
+        if isinstance(error, BadAnswer):
+            said += f"; is {new.base_url} the address of its API?"
+        elif isinstance(error, RetryLater):
+            said += f"; look at the address {new.base_url}, or try again later"
+        used = "; a token that works once may be used up now" if keep.kept() else ""
+        raise BadInput(said + used) from None
 
 
 async def hand_over(runtime: Runtime, channel_id: int, keep: MemoryKeep) -> None:
@@ -117,5 +178,8 @@ async def _page(adapter: Adapter, cursor: dict[str, Any]) -> Discovered:
         try:
             return await adapter.discover(cursor)
         except RetryLater as error:
+            # Our own budget runs out at every shop; a shop that does not answer should be told.
+            if not isinstance(error, Throttled):
+                log.warning("discovery_waits", code=error.code, detail=str(error))
             await asyncio.sleep(min(max(error.seconds, 0.1), WAIT_SECONDS_MAX))
     return await adapter.discover(cursor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from channels.base import AuthExpired, ChannelError, RetryLater, Throttled
 from channels.purposes import Purpose, asks
+from inventory import endings
 from inventory.inbox import HANDLE_MAX
 from inventory.models import Channel, InboundEvent, OrderLine, SalesOrder
 
@@ -106,6 +108,7 @@ async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:
     for start in range(0, len(ids), HANDLE_MAX):
         await runtime.inbox.handle(ids[start : start + HANDLE_MAX])
     if ids:
+        await read_restocked(runtime, channel_id, ids)
         runtime.ring("refresh")
     values: dict[str, Any] = {"cursor": pulled.cursor, "pulled_at": runtime.clock.now()}
     async with runtime.database.transaction() as session:
@@ -123,6 +126,18 @@ async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:
             values["watermark"] = func.greatest(Channel.watermark, pulled.watermark)
         await session.execute(update(Channel).where(Channel.id == channel_id).values(values))
     return len(ids)
+
+
+async def read_restocked(runtime: Runtime, channel_id: int, event_ids: Sequence[int]) -> None:
+    """Have read again what the channel put back on sale by itself, as these orders ended.
+
+    Where the worker dies before, the reading in turn finds it.
+    """
+    adapter = await runtime.adapter(channel_id)
+    if adapter.capabilities.restocks:
+        async with runtime.database.transaction() as session:
+            await endings.read_restocked(session, event_ids, runtime.clock.now())
+        runtime.ring("read", channel_id)
 
 
 async def _is_busy(runtime: Runtime) -> bool:

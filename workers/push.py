@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import time
+from collections import deque
 from typing import TYPE_CHECKING
 
-import structlog
 from sqlalchemy import select
 
-from channels.base import AuthExpired, ChannelError, OutcomeUnknown, RetryLater
+from channels.base import ChannelError
 from channels.purposes import Purpose, asking
-from inventory import (
-    alerts,
-    bulks,
-    deliveries,
-    listings,
-    publishing,
-    readings,
-    resyncs,
-    shortages,
-)
+from channels.turns import Turn, watched
+from inventory import alerts, bulks, listings, publishing, readings, resyncs, shortages
 from inventory.models import Channel
-from inventory.vocabulary import Kind, PushOutcome, PushStatus
-from workers.pull import AUTH_SECONDS
+from inventory.vocabulary import Kind
+from workers.sender import send, warn
 from workers.waiting import waiting
 
 if TYPE_CHECKING:
@@ -33,19 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["push", "read", "refresh", "ring_channels", "settle_lost", "waiting"]
 
-log = structlog.get_logger()
-
 OWN_STORE_BATCH = 200
 ROUNDS_MAX = 50
-REPEATS_MAX = 2
-# A push without an end by then is in doubt; `publishing.LOST_SECONDS` is longer, so that nothing
-# of it is still under way when its numbers are read back.
-CALL_SECONDS_MAX = 45
-PURPOSES = {
-    publishing.ZERO: Purpose.ZERO,
-    publishing.NUMBER: Purpose.NUMBER,
-    publishing.RESYNC: Purpose.BACKGROUND,
-}
+# A claim is begun twice as long before the turn as the slowest of the last ones took.
+CLAIM_SECONDS_LEAST = 0.3
+CLAIMS_REMEMBERED = 8
 
 
 async def refresh(runtime: Runtime) -> int:
@@ -80,30 +64,101 @@ async def ring_channels(runtime: Runtime) -> None:
 
 async def push(runtime: Runtime, channel_id: int, lane: str) -> int:
     """Send what one lane of a channel has to send, batch by batch; how many numbers went out."""
-    sent = 0
     async with runtime.lease(f"push:{lane}:{channel_id}") as mine:
         if not mine:
             return 0
         try:
             adapter = await _adapter(runtime, channel_id)
         except ChannelError as error:
-            _warn("adapter_missing", channel_id, error)
+            warn("adapter_missing", channel_id, error)
             return 0
-        for _ in range(ROUNDS_MAX):
-            claim = await _claimed(runtime, adapter, channel_id, lane)
-            if claim is None or not await _send(runtime, adapter, claim):
-                return sent
-            sent += len(claim.pushes)
-    # There is more: the next one need not wait for the sweep.
-    runtime.ring("push", channel_id, lane)
+        line = Line(runtime, adapter, channel_id, lane)
+        sent = await line.work()
+    if line.more:
+        # The next one need not wait for the sweep.
+        runtime.ring("push", channel_id, lane)
     return sent
 
 
+class Line:
+    """The batches of one lane of a channel, one behind the other.
+
+    Where calls go one at a time, waiting for the turn takes the longest. So behind a full batch the
+    next one is claimed, and the end of the last one recorded, while a call is under way. The claim
+    is as late as it may be without missing the turn: only one batch ever waits, whatever becomes
+    urgent goes with the second call from then at the latest, and numbers are as new as they can be.
+    Listings of both batches differ, as a claim leaves out what is on its way.
+    `more`: there may be more to send.
+    """
+
+    def __init__(
+        self, runtime: Runtime, adapter: Adapter | None, channel_id: int, lane: str
+    ) -> None:
+        self._runtime, self._adapter = runtime, adapter
+        self._channel_id, self._lane = channel_id, lane
+        self._most = adapter.capabilities.push_batch_max if adapter else OWN_STORE_BATCH
+        self._going: set[asyncio.Task[None]] = set()
+        self._claims_took: deque[float] = deque(maxlen=CLAIMS_REMEMBERED)
+        self._sent = 0
+        self.more = True
+
+    async def work(self) -> int:
+        """Send up to fifty batches; how many numbers went out."""
+        # Where the books cannot be written, the other call is broken off: it is in doubt then, as
+        # when a worker dies.
+        async with asyncio.TaskGroup() as group:
+            rounds = 0
+            while self.more and rounds < ROUNDS_MAX:
+                claim = await self._next()
+                if claim is not None:
+                    rounds += 1
+                    await self._begin(group, claim)
+                elif self._going:
+                    # What it frees may have to go again.
+                    await asyncio.wait(self._going, return_when=asyncio.FIRST_COMPLETED)
+                else:
+                    self.more = False
+        return self._sent
+
+    async def _next(self) -> Claim | None:
+        began = time.monotonic()
+        claim = await _claimed(
+            self._runtime, self._adapter, self._channel_id, self._lane, most=self._most
+        )
+        self._claims_took.append(time.monotonic() - began)
+        return claim
+
+    async def _begin(self, group: asyncio.TaskGroup, claim: Claim) -> None:
+        """Send a batch; back at its end, or when it is time to claim the one behind it."""
+        turn = Turn()
+        sending = group.create_task(self._send(claim, turn))
+        before = set(self._going)
+        self._going.add(sending)
+        sending.add_done_callback(self._going.discard)
+        await turn.wait()
+        came = time.monotonic()
+        if before:
+            await asyncio.wait(before)
+        if len(claim.pushes) < self._most or not turn.next_seconds:
+            await asyncio.wait({sending})
+            return
+        early = max(CLAIM_SECONDS_LEAST, 2 * max(self._claims_took))
+        await asyncio.sleep(max(came + turn.next_seconds - early - time.monotonic(), 0))
+
+    async def _send(self, claim: Claim, turn: Turn) -> None:
+        with watched(turn):
+            succeeded = await send(self._runtime, self._adapter, claim)
+        if succeeded:
+            self._sent += len(claim.pushes)
+        else:
+            # The channel wants to be left alone.
+            self.more = False
+
+
 async def _claimed(
-    runtime: Runtime, adapter: Adapter | None, channel_id: int, lane: str
+    runtime: Runtime, adapter: Adapter | None, channel_id: int, lane: str, *, most: int
 ) -> Claim | None:
     """The next batch of a lane; behind all numbers that changed come those of a resync."""
-    most = adapter.capabilities.push_batch_max if adapter else OWN_STORE_BATCH
     bulk = adapter is not None and adapter.capabilities.bulk_max > 0
     now, margins = runtime.clock.now(), runtime.margins
     async with runtime.database.transaction() as session:
@@ -131,106 +186,6 @@ async def _adapter(runtime: Runtime, channel_id: int) -> Adapter | None:
     return None if kind == Kind.OWN_STORE else await runtime.adapter(channel_id)
 
 
-async def _send(runtime: Runtime, adapter: Adapter | None, claim: Claim) -> bool:
-    """Send one batch and record its end; False when the channel wants to be left alone."""
-    if adapter is None:
-        await _tell(runtime, claim)
-        return True
-    failure: ChannelError | None = None
-    outcomes: list[PushOutcome] = []
-    try:
-        with asking(PURPOSES[claim.lane]):
-            outcomes = await _called(adapter, claim)
-    except OutcomeUnknown as error:
-        failure = error
-        outcomes = publishing.unknown([row.channel_sku for row in claim.pushes], detail=error)
-    except (RetryLater, AuthExpired) as error:
-        failure = error
-    except ChannelError as error:
-        failure = error
-        outcomes = refused(claim, error)
-    if failure is not None:
-        _warn("push_failed", claim.channel_id, failure)
-    async with runtime.database.transaction() as session:
-        await publishing.finish(
-            session,
-            claim.push_id,
-            outcomes,
-            now=runtime.clock.now(),
-            failure=failure.code if failure else None,
-            wait_seconds=_wait_seconds(failure),
-        )
-    # A sale that came in meanwhile shows now, and not at the next sweep.
-    async with runtime.database.transaction() as session:
-        await listings.reassess(session, margins=runtime.margins, now=runtime.clock.now())
-    return failure is None
-
-
-def _wait_seconds(failure: ChannelError | None) -> float:
-    if isinstance(failure, AuthExpired):
-        return AUTH_SECONDS
-    return failure.seconds if isinstance(failure, RetryLater) else 0
-
-
-async def _called(adapter: Adapter, claim: Claim) -> list[PushOutcome]:
-    """Send a batch; where the channel knows a repeat by its key, ask again before giving up."""
-    # Guarded decrements are never repeated: each would take units back once more.
-    repeatable = adapter.capabilities.repeatable and not claim.takes_back
-    repeats = REPEATS_MAX if repeatable else 0
-    try:
-        async with asyncio.timeout(CALL_SECONDS_MAX):
-            return await _asked(adapter, claim, repeats)
-    except TimeoutError as error:
-        raise OutcomeUnknown(f"no end after {CALL_SECONDS_MAX} s") from error
-
-
-async def _asked(adapter: Adapter, claim: Claim, repeats: int) -> list[PushOutcome]:
-    if claim.takes_back:
-        return [await adapter.take_back(claim.pushes[0])]
-    for _ in range(repeats):
-        with contextlib.suppress(OutcomeUnknown):
-            return await adapter.push_quantities(claim.pushes)
-    return await adapter.push_quantities(claim.pushes)
-
-
-def _warn(event: str, channel_id: int, error: ChannelError) -> None:
-    log.warning(event, channel_id=channel_id, code=error.code, detail=str(error))
-
-
-def refused(claim: Claim, error: ChannelError) -> list[PushOutcome]:
-    return [
-        PushOutcome(
-            channel_sku=row.channel_sku,
-            status=PushStatus.REFUSED,
-            code=error.code,
-            detail=str(error),
-        )
-        for row in claim.pushes
-    ]
-
-
-async def _tell(runtime: Runtime, claim: Claim) -> None:
-    """An own store has no API of its own: it asks us, or is told by webhook."""
-    now = runtime.clock.now()
-    accepted = [
-        PushOutcome(channel_sku=row.channel_sku, status=PushStatus.ACCEPTED) for row in claim.pushes
-    ]
-    async with runtime.database.transaction() as session:
-        code = await session.scalar(select(Channel.code).where(Channel.id == claim.channel_id))
-        # In one order, so that two transactions cannot wait for each other.
-        for row in sorted(claim.pushes, key=lambda row: row.channel_sku):
-            await deliveries.enqueue_quantity(
-                session,
-                channel=code or "",
-                channel_sku=row.channel_sku,
-                quantity=row.quantity,
-                revision=claim.push_id,
-                now=now,
-            )
-        await publishing.finish(session, claim.push_id, accepted, now=now)
-    runtime.ring("notify")
-
-
 async def settle_lost(runtime: Runtime) -> int:
     """End pushes whose sender died, as unknown; their numbers are read back."""
     now = runtime.clock.now()
@@ -254,7 +209,7 @@ async def read(runtime: Runtime, channel_id: int) -> int:
         try:
             adapter = await _adapter(runtime, channel_id)
         except ChannelError as error:
-            _warn("adapter_missing", channel_id, error)
+            warn("adapter_missing", channel_id, error)
             return 0
         for _ in range(ROUNDS_MAX):
             count = await _read_some(runtime, channel_id, adapter) if adapter else 0
@@ -280,7 +235,7 @@ async def _read_some(runtime: Runtime, channel_id: int, adapter: Adapter) -> int
         with asking(Purpose.READ_BACK):
             answers = await adapter.read_stock([channel_sku for _, channel_sku in due])
     except ChannelError as error:
-        _warn("read_failed", channel_id, error)
+        warn("read_failed", channel_id, error)
         async with runtime.database.transaction() as session:
             await readings.failed(session, listing_ids, f"{error.code}: {error}")
         return 0

@@ -27,11 +27,13 @@ SECOND = timedelta(seconds=1)
 class Found(Struct, frozen=True):
     """Order numbers of a search. `complete`: nothing can have slipped between pages.
 
-    Orders that leave the list while it is paged move others to a page already read.
+    Orders that leave the list while it is paged move others to a page already read. `calls` is
+    what the search took.
     """
 
     refs: list[str]
     complete: bool
+    calls: int
 
 
 class Page(Struct, frozen=True):
@@ -55,11 +57,12 @@ class OrderReader:
         Searched in pieces of at most 62 days; a piece that finds 15,000 is searched in halves.
         """
         refs: dict[str, None] = {}
-        complete = True
+        complete, calls = True, 0
         windows = deque(_spans(begin, end))
         while windows:
             first, last = windows.popleft()
             page = await self.page(first, last, progress)
+            calls += 1
             if page.total >= HITS_MAX and last - first > SECOND:
                 middle = first + (last - first) / 2
                 windows.extendleft([(middle, last), (first, middle)])
@@ -67,7 +70,8 @@ class OrderReader:
             found = await self._rest(first, last, progress, page)
             refs |= dict.fromkeys(found.refs)
             complete = complete and found.complete
-        return Found(list(refs), complete)
+            calls += found.calls
+        return Found(list(refs), complete, calls)
 
     async def _rest(
         self, begin: datetime, end: datetime, progress: Sequence[int], first: Page
@@ -81,7 +85,8 @@ class OrderReader:
             totals.append(page.total)
             pages = page.pages
         shrunk = any(later < earlier for earlier, later in itertools.pairwise(totals))
-        return Found(list(refs), complete=not shrunk and totals[-1] < HITS_MAX)
+        complete = not shrunk and totals[-1] < HITS_MAX
+        return Found(list(refs), complete, calls=number - 1)
 
     async def page(
         self,

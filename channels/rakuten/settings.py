@@ -17,6 +17,7 @@ LICENSE = "rakuten.license"
 
 ORDER_SECONDS, WRITE_SECONDS, READ_SECONDS = 1.0, 1.0, 0.2
 SECONDS_MAX = 60.0
+READ_AT_ONCE = 4
 
 # searchOrder and searchOrderItem: at most 63 days in one search, and 730 days back.
 DAYS_BACK_MAX = 720
@@ -35,6 +36,7 @@ BOUNDS = {
     "order_seconds": (ORDER_SECONDS, SECONDS_MAX),
     "write_seconds": (WRITE_SECONDS, SECONDS_MAX),
     "read_seconds": (READ_SECONDS, SECONDS_MAX),
+    "read_at_once": (1, READ_AT_ONCE),
 }
 
 
@@ -48,17 +50,20 @@ class RakutenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ones are retired.
     `open_order_days`: how far back the first pull looks for open orders, by order date.
     `window_hours`: how far back open orders are looked for later, at least; further for orders that
-    we hold as open, at most 63 days. `overlap_seconds`: how far before the last watermark each
-    search for new orders begins. `order_visible_lag_seconds`: how late an order may show in
-    searches (UNCONFIRMED). `live_search_every`: in every n-th pull the open orders (100 to 400) are
-    searched too, so that shipped and cancelled ones are noticed. `cancelled_search_every`: in every
-    n-th pull 800 and 900 are searched, for orders cancelled after they had been shipped.
-    `reread_orders_max`: open orders read anew with each search for open orders, for changes.
-    `read_calls_max`: calls to read orders (100 each) in one pull.
+    we hold as open, at most 63 days. `order_visible_lag_seconds`: how late an order may show in
+    searches (UNCONFIRMED). `live_search_every`: every n-th search is a wide one, for the open
+    orders (100 to 400) too, so that shipped and cancelled ones are noticed; in a busy or big shop
+    wide ones are rarer, about a tenth of all calls. `overlap_seconds`: how far before the last wide
+    search the next one looks for new orders; those between begin a few seconds before the last.
+    `cancelled_search_every`: with every n-th search 800 and 900 are searched, for orders cancelled
+    after they had been shipped. `reread_orders_max`: open orders read anew with each search for
+    open orders, for changes. `read_calls_max`: calls to read orders (100 each) in a pull that found
+    changed ones; new ones alone are read a hundred in a pull, and stored while the next waits.
     `order_seconds`, `write_seconds`, `read_seconds`: between two calls of the order functions, of
     one way to write numbers, and of bulk-get or items.search. Only longer than the default: whether
     Rakuten counts per shop, per function or both is UNCONFIRMED, as is how much less it permits in
-    busy hours.
+    busy hours. `read_at_once`: bulk-gets that may follow each other at once when fewer were made
+    before; 1 where Rakuten turns out to count the five of every single second (UNCONFIRMED).
     """
 
     orders_api: Literal["purchase_item", "order"] = "purchase_item"
@@ -74,6 +79,7 @@ class RakutenSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     order_seconds: float = ORDER_SECONDS
     write_seconds: float = WRITE_SECONDS
     read_seconds: float = READ_SECONDS
+    read_at_once: int = READ_AT_ONCE
 
     def __post_init__(self) -> None:
         """Raises ValueError when a number is out of bounds."""
@@ -104,7 +110,7 @@ def budgets_of(settings: RakutenSettings) -> tuple[Budget, ...]:
         Budget(endpoint=ORDER, seconds=settings.order_seconds),
         Budget(endpoint=BULK_UPSERT, seconds=settings.write_seconds),
         Budget(endpoint=UPSERT, seconds=settings.write_seconds),
-        Budget(endpoint=BULK_GET, seconds=settings.read_seconds),
+        Budget(endpoint=BULK_GET, seconds=settings.read_seconds, burst=settings.read_at_once),
         Budget(endpoint=ITEMS, seconds=settings.read_seconds),
         Budget(endpoint=LICENSE, seconds=1.0),
     )

@@ -1,8 +1,8 @@
-"""What Yahoo!'s lists show in one pull: orders that are new, and orders that have changed."""
+"""What Yahoo!'s lists show: orders that are new, and orders that have changed, a page at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -11,43 +11,70 @@ from channels.yahoo.client import PAGE_ORDERS, YahooClient
 from channels.yahoo.mapping import Listed, ordered_at_of, state_of
 from channels.yahoo.settings import WINDOW_HOURS_MAX, YahooSettings
 
-SWEEP_LATER = 4
 SECOND = timedelta(seconds=1)
 # Lists reach a little into the future: the store's clock need not be ours.
 AHEAD = timedelta(seconds=60)
+# Orders that a cursor carries: at most so many, and only in the first pulls.
+WAITING_MAX = 5000
+CHANGED_MAX = 500
+
+Problems = list[tuple[str, str]]
 
 
 class Cursor(Struct, kw_only=True):
-    """What one pull tells the next.
+    """What one pull tells the next; no buyer's data, only order numbers and hints.
 
     `began_at`: start of the very first pull; orders placed before and finished by then move no
-    stock. `pending`: orders of that time that were live then and are still to be read, whatever
-    became of them. `read`: hints of orders read that need not be in `seen` (parked or malformed
-    ones); forgotten now and then, so that they get another chance. `sweep_begin`, `sweep_start`:
-    the sweep under way and its next position. `counted`: what orderCount said last, `listed_at`:
-    when orderList was last asked, `left`: orders that it showed and that are still to be read.
+    stock. `reach`: every order placed before it was listed. `scan_from`: where a search for new
+    orders goes on that stopped part way, None when it came to its end. `opening`: the first search
+    is still under way. `waiting`, `changed`: orders found and still to be read, with their hints in
+    the list. `read`: hints of orders read that need not be in `seen` (parked or malformed ones);
+    forgotten now and then, so that they get another chance. `sweep_begin`, `sweep_start`: the sweep
+    under way and its next position. `counted`: what orderCount said last, `listed_at`: when
+    orderList was last asked for new orders.
     """
 
     watermark: datetime | None = None
     began_at: datetime | None = None
     count: int = 0
     reread_after: str = ""
-    pending: list[str] = []
+    reach: datetime | None = None
+    scan_from: datetime | None = None
+    opening: bool = True
+    waiting: dict[str, str] = {}
+    changed: dict[str, str] = {}
     read: dict[str, str] = {}
     sweep_begin: datetime | None = None
     sweep_start: int = 1
     counted: str = ""
     listed_at: datetime | None = None
-    left: int = 0
 
+    def prune(self, seen: Mapping[str, str]) -> None:
+        """Drop what is no longer to be read, as it has been read meanwhile."""
+        known = {**self.read, **seen}
+        self.waiting = {ref: hint for ref, hint in self.waiting.items() if ref not in known}
+        self.changed = {
+            ref: hint for ref, hint in self.changed.items() if self.is_changed(ref, hint, seen)
+        }
 
-class Look(Struct, kw_only=True):
-    """What the lists showed. `until`: nothing placed before it is missing; None: nothing at all."""
+    def is_changed(self, ref: str, hint: str, seen: Mapping[str, str]) -> bool:
+        """Whether the list shows an order as neither our books nor the last reading of it do."""
+        last = self.read.get(ref)
+        known = seen.get(ref, last)
+        return known is not None and hint != last and _differs(known, hint)
 
-    new: list[Listed]
-    changed: list[Listed]
-    problems: list[tuple[str, str]]
-    until: datetime | None = None
+    def is_searched(self, settings: YahooSettings) -> bool:
+        """Whether this pull searches for new orders: not while enough known ones are unread."""
+        if self.opening:
+            return len(self.waiting) <= WAITING_MAX - PAGE_ORDERS
+        return len(self.waiting) <= settings.orders_read_max
+
+    def is_list_due(self, settings: YahooSettings, started: datetime) -> bool:
+        """Whether orderList must be asked, whatever orderCount says."""
+        unfinished = self.waiting or self.changed or self.scan_from is not None
+        if unfinished or self.listed_at is None or self.count % settings.sweep_every == 0:
+            return True
+        return started - self.listed_at >= timedelta(seconds=settings.list_seconds)
 
 
 async def look(
@@ -57,50 +84,79 @@ async def look(
     *,
     seen: Mapping[str, str],
     started: datetime,
-) -> Look:
-    """Search for new orders, and now and then sweep a page of the window for changed ones."""
-    # At first all that may still be open: it holds units of the count that we begin with.
-    days = max(settings.open_order_days, settings.window_hours / 24)
-    since = started - timedelta(days=days)
-    if cursor.watermark is not None:
-        since = cursor.watermark - timedelta(seconds=settings.overlap_seconds)
-    rows, problems, until = await _list_all(client, settings, since, started + AHEAD)
-    if cursor.watermark is not None and _is_sweep_due(settings, cursor):
-        swept = await _sweep(client, settings, cursor, seen=seen, started=started)
-        # An older order that is over and not in hand was over before we came.
-        rows = {
-            **{ref: row for ref, row in swept.items() if ref in seen or _is_live(row)},
-            **rows,
-        }
-    known = {**cursor.read, **seen}
-    new = [
-        row
-        for ref, row in rows.items()
-        if ref not in known and (_counts(row, cursor) or ref in cursor.pending)
-    ]
-    changed = [row for ref, row in rows.items() if ref in known and _differs(known[ref], row.hint)]
-    return Look(
-        new=sorted(new, key=lambda row: row.ordered_at),
-        # What ended an order comes first: it frees units.
-        changed=sorted(changed, key=_is_live),
-        problems=problems,
-        until=until,
-    )
+) -> Problems:
+    """Search for new orders, and now and then sweep a page of the window for changed ones.
+
+    What is found goes into the cursor. Returns the rows that cannot be read.
+    """
+    problems: Problems = []
+    is_first = cursor.reach is None
+    if cursor.is_searched(settings):
+        cursor.listed_at = started
+        problems = await _search(client, settings, cursor, seen=seen, started=started)
+    room = len(cursor.waiting) <= WAITING_MAX - 2 * PAGE_ORDERS
+    if not is_first and room and cursor.count % settings.sweep_every == 0:
+        await _sweep(client, settings, cursor, seen=seen, started=started)
+    return problems
 
 
-async def _list_all(
-    client: YahooClient, settings: YahooSettings, begin: datetime, end: datetime
-) -> tuple[dict[str, Listed], list[tuple[str, str]], datetime | None]:
-    rows: dict[str, Listed] = {}
-    problems: list[tuple[str, str]] = []
-    for page_number in range(settings.list_pages_max):
-        start = page_number * PAGE_ORDERS + 1
-        page = await client.list_orders(begin, end, start=start)
-        rows |= {row.order_ref: row for row in page.rows}
+async def _search(
+    client: YahooClient,
+    settings: YahooSettings,
+    cursor: Cursor,
+    *,
+    seen: Mapping[str, str],
+    started: datetime,
+) -> Problems:
+    """List pages until there is enough to read; the next pull goes on at that moment.
+
+    Between pulls it goes on by time and not by position, so that rows that come or leave do not
+    move others past it. Times are whole seconds, so the last one is listed again.
+    """
+    begin, start, total, shrunk = _begin(settings, cursor, started), 1, 0, False
+    sure = started - timedelta(seconds=settings.order_visible_lag_seconds)
+    ended, latest, problems = False, begin, list[tuple[str, str]]()
+    for _ in range(settings.list_pages_max):
+        page = await client.list_orders(begin, started + AHEAD, start=start)
         problems += page.problems
-        if start + PAGE_ORDERS > page.total:
-            return rows, problems, None
-    return rows, problems, max((row.ordered_at for row in rows.values()), default=begin)
+        # Rows that leave the list while it is paged move others to a page already read.
+        shrunk, total = shrunk or page.total < total, page.total
+        latest = max([latest, *(row.ordered_at for row in page.rows)])
+        _add(cursor, page.rows, seen=seen)
+        start += PAGE_ORDERS
+        ended = start > total
+        if ended or (not cursor.opening and (cursor.waiting or cursor.changed)):
+            break
+        if not cursor.is_searched(settings):
+            break
+    cursor.scan_from, reached = max(begin, min(latest, sure) - SECOND), begin
+    if shrunk:
+        cursor.scan_from = begin
+    elif ended:
+        cursor.scan_from, cursor.opening, reached = None, False, sure
+    else:
+        reached = max(begin, cursor.scan_from - SECOND)
+    cursor.reach = max(reached, cursor.reach or reached)
+    return problems
+
+
+def _begin(settings: YahooSettings, cursor: Cursor, started: datetime) -> datetime:
+    if cursor.scan_from is not None:
+        return cursor.scan_from
+    if cursor.reach is not None:
+        return cursor.reach - timedelta(seconds=settings.overlap_seconds)
+    # At first all that may still be open: it holds units of the count that we begin with.
+    return started - timedelta(days=max(settings.open_order_days, settings.window_hours / 24))
+
+
+def _add(cursor: Cursor, rows: Iterable[Listed], *, seen: Mapping[str, str]) -> None:
+    known = {**cursor.read, **seen}
+    for row in rows:
+        if row.order_ref not in known:
+            if _counts(row, cursor):
+                cursor.waiting.setdefault(row.order_ref, row.hint)
+        elif cursor.is_changed(row.order_ref, row.hint, seen) and len(cursor.changed) < CHANGED_MAX:
+            cursor.changed[row.order_ref] = row.hint
 
 
 async def _sweep(
@@ -110,7 +166,7 @@ async def _sweep(
     *,
     seen: Mapping[str, str],
     started: datetime,
-) -> dict[str, Listed]:
+) -> None:
     if cursor.sweep_begin is None:
         held = [ordered_at_of(hint) for hint in seen.values() if state_of(hint) == "live"]
         window = started - timedelta(hours=settings.window_hours)
@@ -121,26 +177,15 @@ async def _sweep(
     cursor.sweep_start += PAGE_ORDERS
     if cursor.sweep_start > page.total:
         cursor.sweep_begin = None
-    return {row.order_ref: row for row in page.rows}
+    # An older order that is over and not in hand was over before we came; the search finds those
+    # placed since it ended.
+    reach = cursor.reach or started
+    rows = [row for row in page.rows if row.order_ref in seen or _is_late(row, reach)]
+    _add(cursor, rows, seen=seen)
 
 
-def _is_sweep_due(settings: YahooSettings, cursor: Cursor) -> bool:
-    # A second orderList in one pull costs a second in which no order is read: with orders
-    # waiting, it is for later.
-    every = settings.sweep_every * (SWEEP_LATER if cursor.left else 1)
-    return cursor.count % every == 0
-
-
-def is_list_due(settings: YahooSettings, cursor: Cursor, started: datetime) -> bool:
-    """Whether orderList must be asked, whatever orderCount says."""
-    if cursor.left or cursor.listed_at is None or cursor.count % settings.sweep_every == 0:
-        return True
-    return started - cursor.listed_at >= timedelta(seconds=settings.list_seconds)
-
-
-def is_older(row: Listed, cursor: Cursor) -> bool:
-    """Whether an order was placed before the very first pull began."""
-    return cursor.began_at is not None and row.ordered_at < cursor.began_at
+def _is_late(row: Listed, reach: datetime) -> bool:
+    return _is_live(row) and row.ordered_at < reach
 
 
 def _counts(row: Listed, cursor: Cursor) -> bool:

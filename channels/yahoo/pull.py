@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,13 +11,12 @@ from msgspec import Struct
 
 from channels.base import Pulled, Rejected, RetryLater
 from channels.yahoo.client import YahooClient
-from channels.yahoo.look import SECOND, Cursor, Look, is_list_due, is_older, look
-from channels.yahoo.mapping import Listed, MalformedOrder, order_from, state_of
+from channels.yahoo.look import SECOND, Cursor, look
+from channels.yahoo.mapping import MalformedOrder, order_from, ordered_at_of, state_of
 from channels.yahoo.settings import YahooSettings
 from inventory.vocabulary import OrderSeen
 
 REMEMBERED_MAX = 500
-PENDING_MAX = 5000
 FORGET_EVERY = 30
 
 
@@ -37,42 +36,35 @@ async def pull(
     seen: Mapping[str, str],
     now: Callable[[], datetime],
 ) -> Pulled:
-    """One pull: new orders since the last watermark, one page of older ones now and then.
+    """One pull: new orders since the last search, one page of older ones now and then.
 
     orderCount is the cheap signal: while it stays the same, orderList is asked only every
     `list_seconds`, and the watermark stays where it was. As staff who open one order while
     another comes in leave the count as it was, orderList is never left out for longer. At most
-    `orders_read_max` orders are read, the oldest new ones first; the watermark stays before the
-    oldest new order that is left for the next pull.
+    `orders_read_max` orders are read, the oldest new ones first; those left over are carried to
+    the next pull, which lists no more before it is about to run out of them. The watermark stays
+    before the oldest new order that is left.
     """
-    last, started = _cursor_from(cursor), now()
-    following = _begun(last, started)
-    if last.watermark is not None and await _is_quiet(client, settings, following, started):
-        return Pulled(orders=(), cursor=msgspec.to_builtins(following), watermark=last.watermark)
-    following.listed_at = started
-    shown = await look(client, settings, following, seen=seen, started=started)
-    reading = await _read(client, settings, shown, following, seen=seen, now=now)
-    left = [row for row in shown.new if row.order_ref not in reading.done]
-    changed = [row for row in shown.changed if row.order_ref not in reading.done]
-    following.left = len(left) + len(changed)
-    following.pending = [row.order_ref for row in left if is_older(row, following)][:PENDING_MAX]
-    following.read = dict([*following.read.items(), *reading.done.items()][-REMEMBERED_MAX:])
-    following.watermark = _watermark(settings, last, shown, left, started=started)
+    following, started = _cursor_from(cursor), now()
+    following.began_at = following.began_at or started
+    following.count += 1
+    if following.count % FORGET_EVERY == 0:
+        following.read = {}
+    following.prune(seen)
+    if await _is_quiet(client, settings, following, started):
+        orders, problems = [], []
+    else:
+        problems = await look(client, settings, following, seen=seen, started=started)
+        reading = await _read(client, settings, following, seen=seen, now=now)
+        orders, problems = reading.orders, problems + reading.problems
+        following.read = dict([*following.read.items(), *reading.done.items()][-REMEMBERED_MAX:])
+        following.prune({**seen, **reading.done})
+    watermark = following.watermark = _watermark(following, started)
     return Pulled(
-        orders=tuple(reading.orders),
+        orders=tuple(orders),
         cursor=msgspec.to_builtins(following),
-        watermark=following.watermark,
-        problems=(*shown.problems, *reading.problems),
-    )
-
-
-def _begun(last: Cursor, started: datetime) -> Cursor:
-    """What this pull begins with."""
-    return msgspec.structs.replace(
-        last,
-        began_at=last.began_at or started,
-        count=last.count + 1,
-        read={} if last.count % FORGET_EVERY == FORGET_EVERY - 1 else last.read,
+        watermark=watermark,
+        problems=tuple(problems),
     )
 
 
@@ -80,7 +72,7 @@ async def _is_quiet(
     client: YahooClient, settings: YahooSettings, cursor: Cursor, started: datetime
 ) -> bool:
     """Whether orderList may be left out this time, as orderCount says what it said before."""
-    if is_list_due(settings, cursor, started):
+    if cursor.reach is None or cursor.is_list_due(settings, started):
         return False
     before, cursor.counted = cursor.counted, await client.count_orders()
     return cursor.counted == before
@@ -93,32 +85,25 @@ def _cursor_from(cursor: dict[str, Any]) -> Cursor:
         return Cursor()  # another version's cursor: begin as at first, nothing is lost by that
 
 
-def _watermark(
-    settings: YahooSettings,
-    last: Cursor,
-    shown: Look,
-    left: list[Listed],
-    *,
-    started: datetime,
-) -> datetime:
-    moments = [started - timedelta(seconds=settings.order_visible_lag_seconds)]
+def _watermark(cursor: Cursor, started: datetime) -> datetime:
+    """How far all orders are in hand: as far as lists went, and before any that is unread."""
+    unread = [ordered_at_of(hint) for hint in cursor.waiting.values()]
     # Times are whole seconds: the second of an unread order may hold more than that order.
-    moments += [row.ordered_at - SECOND for row in left]
-    moments += [shown.until - SECOND] if shown.until is not None else []
-    return max(min(moments), last.watermark or min(moments))
+    moments = [moment - SECOND for moment in unread if moment is not None]
+    reached = min([cursor.reach or started, *moments])
+    return max(reached, cursor.watermark or reached)
 
 
 async def _read(
     client: YahooClient,
     settings: YahooSettings,
-    shown: Look,
     cursor: Cursor,
     *,
     seen: Mapping[str, str],
     now: Callable[[], datetime],
 ) -> Reading:
-    hints = {row.order_ref: row.hint for row in (*shown.new, *shown.changed)}
-    refs = _chosen(shown, settings.orders_read_max)
+    hints = {**cursor.waiting, **cursor.changed}
+    refs = _chosen(cursor, settings.orders_read_max)
     if len(refs) < settings.orders_read_max and cursor.count % settings.sweep_every == 0:
         refs += _next_in_turn(cursor, seen, but=hints)
     reading = Reading(orders=[], problems=[], done={})
@@ -144,10 +129,11 @@ async def _read(
     return reading
 
 
-def _chosen(shown: Look, most: int) -> list[str]:
+def _chosen(cursor: Cursor, most: int) -> list[str]:
+    # What ended an order comes first: it frees units.
+    changed = sorted(cursor.changed, key=lambda ref: state_of(cursor.changed[ref]) == "live")
+    new = sorted(cursor.waiting, key=lambda ref: cursor.waiting[ref].rpartition("@")[2])
     # One place is kept for changes, so that a busy night does not hide cancellations for long.
-    new = [row.order_ref for row in shown.new]
-    changed = [row.order_ref for row in shown.changed]
     kept = min(len(changed), 1)
     return [*new[: most - kept], *changed, *new[most - kept :]][:most]
 

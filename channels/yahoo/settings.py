@@ -61,7 +61,7 @@ class YahooSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     seller_id: str
     auth_base_url: str = "https://auth.login.yahoo.co.jp"
     open_order_days: float = 90.0
-    window_hours: float = 24.0
+    window_hours: float = 96.0
     overlap_seconds: float = 60.0
     order_visible_lag_seconds: float = 2.0
     orders_read_max: int = 3

@@ -62,6 +62,10 @@ def channels(
     channel: Annotated[
         list[str] | None, typer.Option(help="Only this kind; may be given more than once.")
     ] = None,
+    listings: Annotated[
+        int | None,
+        typer.Option(min=1, help="Only a resync of so many listings, with a sale in its middle."),
+    ] = None,
     report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
     json_out: Annotated[
         bool, typer.Option("--json", help="Write the report to standard output.")
@@ -82,7 +86,7 @@ def channels(
         raise typer.BadParameter(f"no such kind: {', '.join(unknown)}; there are {KINDS}")
     kinds = tuple(kind for kind in KINDS if not channel or kind in channel)
     try:
-        found = runs.run(kinds, lambda text: typer.echo(text, err=True))
+        found = runs.run(kinds, lambda text: typer.echo(text, err=True), listings=listings)
     except (ProcessError, RuntimeError, WrongState) as error:
         typer.echo(f"hikiate: {error}", err=True)
         raise typer.Exit(1) from error

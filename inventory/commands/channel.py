@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inventory.commands import channel_told
 from inventory.commands.exchange import by_me
 from inventory.commands.house import JsonOut, settings_here
 from inventory.commands.ledger_months import now, print_table, run
 
 if TYPE_CHECKING:
-    from inventory.connections import NewChannel
     from inventory.db import Database
     from inventory.onboarding import Kept
     from inventory.past_orders import Reading
     from inventory.reports_channels import ChannelRow
+    from inventory.shadow import ShadowTotals
     from workers.runtime import Runtime
 
 DANGERS_PRINTED = 20
@@ -37,7 +38,11 @@ Code = Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's code
 
 
 def run_runtime(work: Callable[[Runtime], Awaitable[Any]]) -> Any:
-    """Work with a worker's parts to their end, beside the workers that run."""
+    """Work with a worker's parts to their end, beside the workers that run.
+
+    What the shop refuses is said in one line, with exit code 1.
+    """
+    from channels.base import ChannelError
     from inventory import logs
     from workers.runtime import Runtime
 
@@ -52,7 +57,11 @@ def run_runtime(work: Callable[[Runtime], Awaitable[Any]]) -> Any:
         finally:
             await runtime.aclose()
 
-    return asyncio.run(connected())
+    try:
+        return asyncio.run(connected())
+    except ChannelError as error:
+        typer.echo(f"hikiate: the shop: {error.code}: {error}", err=True)
+        raise typer.Exit(1) from None
 
 
 async def channel_id_of(database: Database, code: str) -> int:
@@ -82,64 +91,43 @@ def add(
 
     Nothing is published to it until `hikiate channel go`. Exit code 2 when its keys do not work.
     """
+    from inventory import onboarding
+    from inventory.app import check_by_adapter
     from inventory.commands import channel_questions
+    from workers import onboarding as asking
 
-    new = channel_questions.read(from_file) if from_file else channel_questions.ask(code, kind)
-    row, kept = run_runtime(lambda runtime: _connect(runtime, new, unchecked=unchecked))
+    # Nobody should type everything only to hear then that no house runs, or the code is taken.
+    settings_here()
+    if from_file:
+        new = channel_questions.read(from_file)
+    else:
+        new = channel_questions.ask(code, kind, _free)
+
+    async def work(runtime: Runtime) -> tuple[ChannelRow, Kept | None, list[str]]:
+        row, kept = await asking.connect(
+            runtime, new, check=check_by_adapter, by=by_me(), unchecked=unchecked
+        )
+        account = kept.account if kept else ""
+        async with runtime.database.sessions() as session:
+            return row, kept, await onboarding.twins(session, row.id, row.kind, account)
+
+    row, kept, twins = run_runtime(work)
     if json_out:
         import msgspec
 
         typer.echo(json.dumps(msgspec.to_builtins({"channel": row, "standing": kept})))
-        return
-    typer.echo(f"{row.code} ({row.kind}) is connected; nothing is published to it yet")
-    _print_standing(kept)
-    typer.echo(f"next: hikiate channel discover {row.code}")
+    else:
+        channel_told.print_connected(row, kept, twins)
 
 
-async def _connect(
-    runtime: Runtime, new: NewChannel, *, unchecked: bool
-) -> tuple[ChannelRow, Kept | None]:
-    from channels.base import ChannelError
-    from channels.keep import MemoryKeep
-    from inventory import connections, onboarding, reports_channels
-    from inventory.app import check_by_adapter
-    from inventory.errors import BadInput
-    from workers import onboarding as asking
+def _free(code: str) -> None:
+    from inventory import onboarding
 
-    keep, standing = MemoryKeep(), None
-    if not unchecked and new.kind not in onboarding.WITHOUT_STANDING:
-        try:
-            standing = await asking.try_credentials(new, runtime.redis, keep)
-        except ChannelError as error:
-            raise BadInput(f"the shop was not connected: {error.code}: {error}") from None
-    moment = runtime.clock.now()
-    async with runtime.database.transaction() as session:
-        channel = await connections.connect(
-            session, new, vault=runtime.vault, check=check_by_adapter, by=by_me(), now=moment
-        )
-        kept = None
-        if standing is not None:
-            kept = await onboarding.note_standing(session, channel.id, standing, now=moment)
-            await session.flush()
-        row = await reports_channels.channel(session, channel.id)
-    await asking.hand_over(runtime, row.id, keep)
-    runtime.ring("sweep")
-    return row, kept
+    async def look(database: Database) -> None:
+        async with database.sessions() as session:
+            await onboarding.free(session, code)
 
-
-def _print_standing(kept: Kept | None) -> None:
-    if kept is None:
-        typer.echo("it was not asked about itself")
-        return
-    if kept.failure:
-        typer.echo(f"it could not be asked: {kept.failure}")
-    if kept.account:
-        typer.echo(f"the keys open the shop {kept.account}")
-    for expiry in kept.expiries:
-        days = (expiry.ends_at - now()).days
-        typer.echo(f"{expiry.name} ends on {expiry.ends_at:%Y-%m-%d} (UTC), in {days} days")
-    for danger in kept.dangers:
-        typer.echo(f"DANGER {danger.code} {danger.channel_sku}: {danger.detail}")
+    run(look)
 
 
 @channels.command("list")
@@ -171,10 +159,18 @@ def _listed(row: ChannelRow, history: Reading | None) -> tuple[object, ...]:
     return (
         *(row.code, row.kind, stopped if row.frozen else "live"),
         f"{row.pulled_at:%Y-%m-%d %H:%M}" if row.pulled_at else "never",
-        f"{history.state}, {history.orders} orders" if history else "not asked",
+        _past(row, history),
         f"{ends:%Y-%m-%d}" if ends else "-",
         *(len(kept.dangers), row.failure or kept.failure or ""),
     )
+
+
+def _past(row: ChannelRow, history: Reading | None) -> str:
+    from inventory.onboarding import WITHOUT_STANDING
+
+    if row.kind in WITHOUT_STANDING:
+        return "-"
+    return f"{history.state}, {history.orders} orders" if history else "not asked"
 
 
 @channels.command()
@@ -200,9 +196,8 @@ def check(code: Code, json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a f
 
         typer.echo(json.dumps(msgspec.to_builtins({"standing": kept, "listings": dangers})))
     else:
-        _print_standing(kept)
-        for danger in dangers[:DANGERS_PRINTED]:
-            typer.echo(f"DANGER {danger.code} {danger.channel_sku}: {danger.detail}")
+        channel_told.print_standing(kept)
+        channel_told.print_dangers(dangers[:DANGERS_PRINTED])
         if len(dangers) > DANGERS_PRINTED:
             typer.echo("… and more")
     if kept.failure:
@@ -212,16 +207,15 @@ def check(code: Code, json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a f
 @channels.command()
 def shadow(code: Code, json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag
     """Print what would be published to a shop, beside what it shows now."""
-    from inventory import connections
     from inventory import shadow as report
 
     async def read(database: Database) -> Any:
+        channel_id = await channel_id_of(database, code)
         async with database.sessions() as session:
-            found = await connections.channel_by_code(session, code)
             rows = await report.rows(
-                session, found.id, after_id=0, limit=SHADOW_PRINTED, differing=True
+                session, channel_id, after_id=0, limit=SHADOW_PRINTED, differing=True
             )
-            return await report.totals(session, found.id), rows
+            return await report.totals(session, channel_id), rows
 
     totals, rows = run(read)
     if json_out:
@@ -229,33 +223,26 @@ def shadow(code: Code, json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a 
 
         typer.echo(json.dumps(msgspec.to_builtins({"totals": totals, "listings": rows})))
         return
-    heading = ("listing", "SKU", "shows", "would show", "difference", "lane", "read (UTC)")
-    print_table(
-        heading,
-        [
-            (
-                *(row.channel_sku, row.sku, "?" if row.shows is None else row.shows),
-                *("?" if row.would_show is None else row.would_show, row.difference or "?"),
-                *(row.lane or "-", f"{row.known_at:%m-%d %H:%M}" if row.known_at else "never"),
-            )
-            for row in rows
-        ],
-    )
-    typer.echo(
-        f"\n{totals.listings} listings: {totals.agree} agree, {totals.would_rise} would rise,"
-        f" {totals.would_fall} would fall ({totals.to_zero} to zero), {totals.unread} not read"
-        f" yet; {totals.unlisted} discovered ones are not mapped"
-    )
+    if rows:
+        heading = ("listing", "SKU", "shows", "would show", "difference", "lane", "read (UTC)")
+        print_table(heading, [channel_told.shadowed(row) for row in rows])
+    changes = totals.would_rise + totals.would_fall + totals.unread
+    if changes > len(rows):
+        typer.echo(f"… and {changes - len(rows)} more (GET /v1/channels/{code}/shadow has all)")
+    typer.echo(("\n" if rows else "") + channel_told.totals(totals, "would"))
 
 
 @channels.command()
 def go(code: Code) -> None:
     """Let a shop go live: from now on our numbers are published to it."""
     from inventory import connections
+    from inventory import shadow as report
 
-    async def live(database: Database) -> None:
+    async def live(database: Database) -> ShadowTotals:
         async with database.transaction() as session:
-            await connections.go_live(session, code, by=by_me(), now=now())
+            channel = await connections.go_live(session, code, by=by_me(), now=now())
+            return await report.totals(session, channel.id)
 
-    run(live)
+    totals = run(live)
     typer.echo(f"{code} is live; freeze it to stop (POST /v1/channels/{code}/freeze)")
+    typer.echo(channel_told.totals(totals, "will"))

@@ -17,6 +17,7 @@ from inventory.commands.exchange import (
     FormatName,
     Quantity,
 )
+from inventory.commands.exchange_told import imported_lines
 from inventory.commands.ledger_months import run
 
 if TYPE_CHECKING:
@@ -56,10 +57,14 @@ def cutover(  # noqa: PLR0913, PLR0917 -- options of the command line
     Exit code 1 where a row of the file could not be used.
     """
     from inventory.clock import Clock
+    from inventory.exchange.stock_in import column_of
 
-    # Opened first: a file that cannot be read should not wait for the orders.
-    table = exchange.table_of(stock, name, encoding, column) if stock else None
     manner = exchange.manner_of(bad_rows, create=False, moment=Clock().now())
+    # Looked at first: a file that cannot be used should not wait for the orders.
+    table = None
+    if stock is not None:
+        table = exchange.table_of(stock, name, encoding, column)
+        column_of(table, exchange.counting_of(stock, counted_at, quantity).quantity)
     found = run_runtime(lambda runtime: _open_orders(runtime, code, seconds))
     for line in _told(code, found):
         typer.echo(line)
@@ -68,8 +73,8 @@ def cutover(  # noqa: PLR0913, PLR0917 -- options of the command line
         counting = exchange.counting_of(stock, counted_at, quantity)
         bad = _count(table, counting, manner, code)
     else:
-        typer.echo("2 no --stock: the shelves stay as they are in the book")
-    typer.echo(f"3 {_history(code, days)}")
+        typer.echo("2. no --stock: the shelves stay as they are in the book")
+    typer.echo(f"3. {_history(code, days)}")
     typer.echo(f"next: hikiate channel shadow {code}; when it is right, hikiate channel go {code}")
     if bad:
         raise typer.Exit(1)
@@ -78,8 +83,10 @@ def cutover(  # noqa: PLR0913, PLR0917 -- options of the command line
 def _count(table: Table, counting: Counting, manner: Manner, code: str) -> int:
     """Count what the file says; how many rows could not be used. Ends where nothing went in."""
     done: Imported = run(lambda database: exchange.count(database, table, counting, manner, code))
-    for line in exchange.imported_lines(done):
-        typer.echo(f"2 {line}")
+    for line in imported_lines(done, exchange.COUNTED):
+        typer.echo(f"2. {line}")
+    if done.bad_rows:
+        typer.echo(f"2. hikiate import stock --channel {code} has --create-skus and --place, too")
     if done.stopped:
         raise typer.Exit(1)
     return done.bad_rows
@@ -96,10 +103,10 @@ async def _open_orders(runtime: Runtime, code: str, seconds: float) -> OpenOrder
 
 
 def _told(code: str, found: OpenOrders) -> list[str]:
-    told = [f"1 open orders are in: {found.orders} orders hold {found.units} units"]
+    told = [f"1. open orders are in: {found.orders}, which hold {found.units} units"]
     if found.parked:
         told.append(
-            f"1 {found.parked} events wait for a person: hikiate event list; those of listings"
+            f"1. {found.parked} events wait for a person: hikiate event list; those of listings"
             f" that are not mapped: hikiate channel match {code}, then begin again"
         )
     return told
@@ -118,12 +125,11 @@ def _history(code: str, days: int) -> str:
         async with runtime.database.transaction() as session:
             found = await past_orders.ask(session, channel_id, days=days, now=runtime.clock.now())
         runtime.ring("history", channel_id)
-        until = f"{found.until:%Y-%m-%d %H:%M}" if found.until else "not begun"
-        failure = f": {found.failure}" if found.failure else ""
-        return (
-            f"past orders since {found.since:%Y-%m-%d} (UTC): {found.state}{failure};"
-            f" read to {until}, {found.orders} were new"
-        )
+        said = f"past orders since {found.since:%Y-%m-%d} (UTC): {found.state}"
+        said += f" ({found.failure})" if found.failure else ""
+        if found.until:
+            said += f", read to {found.until:%Y-%m-%d %H:%M}, {found.orders} were new"
+        return said
 
     told: str = run_runtime(ask)
     return told

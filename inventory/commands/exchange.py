@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from inventory.commands.exchange_told import tell_imported
 from inventory.commands.house import JsonOut
 from inventory.commands.ledger_months import now, run
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from inventory.exchange.counting import Counting
     from inventory.exchange.imported import Imported, Manner
     from inventory.exchange.reader import Table
-
-BAD_ROWS_PRINTED = 20
-FAR_PRINTED = 20
 
 imports = typer.Typer(help="Files in: which SKU a listing is, and what was counted.")
 exports = typer.Typer(help="Files out, in the formats in which they come in.")
@@ -41,6 +39,7 @@ Column = Annotated[
     list[str] | None,
     typer.Option(help="Another heading for a field: sku=商品番号; may be given again."),
 ]
+COUNTED = ("counted for the first time", "counted anew", "told before")
 BadRowsOption = Annotated[
     str, typer.Option("--bad-rows", help="stop: nothing goes in; skip: the rest goes in.")
 ]
@@ -69,7 +68,10 @@ def table_of(file: Path, name: str, encoding: str | None, columns: Sequence[str]
     from inventory.exchange import formats, reader
 
     given = _pairs(columns, "--column")
-    return reader.open_file(file, formats.format_named(name, columns=given, encoding=encoding))
+    table = reader.open_file(file, formats.format_named(name, columns=given, encoding=encoding))
+    for field in given:
+        reader.need(table, formats.Field(field))
+    return table
 
 
 def _pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
@@ -104,8 +106,8 @@ def import_listings(
 
     A bad row is named by line and column. Rules of columns that the file does not have stay.
     """
-    table = table_of(file, name, encoding, column)
     manner = manner_of(bad_rows, create=create_skus, moment=now())
+    table = table_of(file, name, encoding, column)
 
     async def work(database: Database) -> Imported:
         from inventory import connections
@@ -116,7 +118,9 @@ def import_listings(
             found = await connections.channel_by_code(session, channel)
         return await listings_in.import_listings(database, found.id, table, manner, Progress().tell)
 
-    tell_imported(run(work), json_out=json_out)
+    with _going_on("give the same command again"):
+        done = run(work)
+    tell_imported(done, ("new", "changed", "as they were"), json_out=json_out)
 
 
 @imports.command("stock")
@@ -139,14 +143,32 @@ def import_stock(  # noqa: PLR0913, PLR0917 -- options of the command line
     Every row is a physical count. The same file counted at the same moment changes nothing when
     it is told again.
     """
-    table = table_of(file, name, encoding, column)
     manner = manner_of(bad_rows, create=create_skus, moment=now())
     counting = counting_of(file, counted_at, quantity, location, place)
+    table = table_of(file, name, encoding, column)
 
     async def work(database: Database) -> Imported:
         return await count(database, table, counting, manner, channel)
 
-    tell_imported(run(work), json_out=json_out)
+    with _going_on(f"give the same command again, with {_again(counting)}"):
+        done = run(work)
+    tell_imported(done, COUNTED, json_out=json_out)
+
+
+@contextmanager
+def _going_on(how: str) -> Iterator[None]:
+    """Say, to whoever breaks an import off, that what went in stays, and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"\nbroken off: what went in stays; to go on, {how}", err=True)
+        raise
+
+
+def _again(counting: Counting) -> str:
+    from inventory.commands.ledger import TOKYO
+
+    return f"--counted-at {counting.counted_at.astimezone(TOKYO):%Y-%m-%dT%H:%M:%S}"
 
 
 def counting_of(
@@ -156,14 +178,22 @@ def counting_of(
     location: str = "",
     place: Sequence[str] | None = None,
 ) -> Counting:
-    """What the numbers of a file mean; their names come from the file's content and the moment."""
+    """What the numbers of a file mean; their names come from the file's content and the moment.
+
+    Raises `BadInput` for a moment that is no time, or is still to come.
+    """
     from inventory.commands.ledger import moment_in
+    from inventory.errors import BadInput
     from inventory.exchange.counting import Counting
     from inventory.exchange.formats import Field
+    from inventory.stockroom import AHEAD
 
     if quantity not in {None, "on_hand", "available"}:
         raise typer.BadParameter("--quantity must be on_hand or available")
-    moment = moment_in(counted_at) if counted_at else now()
+    # Whole seconds, as names have them: told again, the moment must be the same.
+    moment = (moment_in(counted_at) if counted_at else now()).replace(microsecond=0)
+    if moment > now() + AHEAD:
+        raise BadInput(f"--counted-at {counted_at} (Tokyo, unless it says so) is still to come")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
     return Counting(
         name=f"import {digest} {moment:%Y-%m-%dT%H:%M:%S}",
@@ -192,35 +222,6 @@ async def count(
         counting = structs.replace(counting, channel_id=found.id)
     ledger = Ledger(database, Clock())
     return await stock_in.import_stock(database, ledger, table, counting, manner, Progress().tell)
-
-
-def tell_imported(done: Imported, *, json_out: bool) -> None:
-    """Print what became of a file; exit code 1 where a row could not be used."""
-    if json_out:
-        import msgspec
-
-        typer.echo(json.dumps(msgspec.to_builtins(done), ensure_ascii=False))
-    else:
-        for line in imported_lines(done):
-            typer.echo(line)
-    if done.bad_rows:
-        raise typer.Exit(1)
-
-
-def imported_lines(done: Imported) -> list[str]:
-    """What became of a file, for people."""
-    told = [f"BAD {bad}" for bad in done.bad[:BAD_ROWS_PRINTED]]
-    if done.bad_rows > BAD_ROWS_PRINTED:
-        told.append(f"… and {done.bad_rows - BAD_ROWS_PRINTED} more")
-    told += [f"left out: {count} {reason}" for reason, count in done.left_out.items()]
-    if done.stopped:
-        return [*told, f"nothing went in: {done.bad_rows} of {done.rows} rows cannot be used"]
-    told += [f"COUNT AGAIN {sku}: far from the book" for sku in done.far[:FAR_PRINTED]]
-    if len(done.far) > FAR_PRINTED:
-        told.append(f"… and {len(done.far) - FAR_PRINTED} more: GET /v1/counts?state=recount")
-    numbers = f"{done.rows} rows: {done.created} new, {done.changed} changed"
-    numbers += f", {done.unchanged} as they were, {done.bad_rows} bad"
-    return [*told, numbers + (f"; {done.skus_created} SKUs added" if done.skus_created else "")]
 
 
 @exports.command("listings")
@@ -262,7 +263,11 @@ def export_stock(
 
 def _write(out: Path, parts: Callable[[Database], AsyncIterator[bytes]]) -> None:
     """Write a file; it is put in its place when it is whole."""
+    from inventory.errors import BadInput
+
     unfinished = out.with_name(f"{out.name}.part")
+    if out.is_dir() or not out.parent.is_dir():
+        raise BadInput(f"--out {out}: a file in a folder that is there is wanted")
 
     async def work(database: Database) -> int:
         written = 0
@@ -271,6 +276,9 @@ def _write(out: Path, parts: Callable[[Database], AsyncIterator[bytes]]) -> None
                 written += file.write(part)
         return written
 
-    written = run(work)
-    unfinished.replace(out)
+    try:
+        written = run(work)
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
     typer.echo(f"{written} bytes in {out}", err=True)

@@ -112,9 +112,11 @@ def _note(
                 BadRow(line=count.line, column=column, problem=outcome.detail or outcome.code)
             )
         elif outcome.code == RECOUNT:
-            result.changed += 1
+            result.recounts += 1
             if len(result.far) < FAR_SHOWN:
                 result.far.append(count.sku)
+        elif outcome.repeated:
+            result.unchanged += 1
         else:
             result.created += count.first
             result.changed += not count.first

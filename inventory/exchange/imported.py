@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, TypeVar
@@ -15,6 +16,8 @@ from inventory.db import Database
 from inventory.exchange.reader import BadRow
 
 BAD_ROWS_SHOWN = 1_000
+NO_SKU = "there is no such SKU"
+NO_LOCATION = "there is no such location"
 CHUNK = 5_000
 
 Line = TypeVar("Line")
@@ -35,7 +38,8 @@ class Imported(Struct, kw_only=True):
     """What became of a file. `bad` are the first 1,000 rows of `bad_rows` that could not be used.
 
     `stopped`: there were bad rows, and so nothing went in. `left_out` counts rows by the reason
-    for which they are none of ours.
+    for which they are none of ours. `recounts` were kept for a second count, as they are far from
+    the book; `far` names the first of them.
     """
 
     rows: int = 0
@@ -46,14 +50,16 @@ class Imported(Struct, kw_only=True):
     bad_rows: int = 0
     bad: list[BadRow] = field(default_factory=list)
     left_out: dict[str, int] = field(default_factory=dict)
+    recounts: int = 0
     far: list[str] = field(default_factory=list)
     stopped: bool = False
 
     def refuse(self, bad: BadRow) -> None:
-        """Note a row that cannot be used."""
+        """Note a row that cannot be used; those that are shown stand in the file's order."""
         self.bad_rows += 1
-        if len(self.bad) < BAD_ROWS_SHOWN:
-            self.bad.append(bad)
+        if len(self.bad) < BAD_ROWS_SHOWN or bad.line < self.bad[-1].line:
+            insort(self.bad, bad, key=lambda each: each.line)
+            del self.bad[BAD_ROWS_SHOWN:]
 
     def leave(self, reason: str) -> None:
         """Note a row that is none of ours."""

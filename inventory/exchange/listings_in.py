@@ -15,6 +15,7 @@ from inventory.db import Database
 from inventory.exchange.formats import Field
 from inventory.exchange.imported import (
     CHUNK,
+    NO_SKU,
     Imported,
     KnownSku,
     Manner,
@@ -110,7 +111,7 @@ def _usable(
     for line in lines:
         field, problem, sku = Field.SKU, "", known.get(line.sku)
         if sku is None and not create:
-            problem = "there is no such SKU"
+            problem = NO_SKU
         elif sku is not None and sku.kit and line.rules.get("preorder_units"):
             field, problem = Field.PREORDER_UNITS, "a kit cannot be sold ahead of supply"
         if problem:

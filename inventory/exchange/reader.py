@@ -21,6 +21,8 @@ FILE_BYTES_MAX = 256_000_000
 ROWS_MAX = 1_000_000
 CELL_CHARACTERS_MAX = 131_072
 SHOWN_CHARACTERS_MAX = 40
+# How xlsx and zip files begin, and xls.
+WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 # How our own files keep a spreadsheet from reading a text as a formula; see `writer`.
 ESCAPED = re.compile(r"'(?=[=+\-@\t\r])")
 # What a byte becomes that is no character in the file's encoding.
@@ -75,7 +77,7 @@ class Table(Struct, frozen=True, kw_only=True):
             except StopIteration:
                 return
             except csv.Error as error:
-                yield BadRow(line=begins, column="", problem=f"not a row: {error}")
+                yield BadRow(line=begins, column="", problem=_not_a_row(error))
                 continue
             count += 1
             if count == 1 or not any(cells):
@@ -99,6 +101,16 @@ class Table(Struct, frozen=True, kw_only=True):
         return Row(line, found)
 
 
+def _not_a_row(error: csv.Error) -> str:
+    """What the csv module found, in words for whoever has the file before them."""
+    said = str(error)
+    if "end of data" in said:
+        return "a quotation mark opens here and never closes: nothing below it can be read"
+    if "field limit" in said:
+        return f"a cell has more than {CELL_CHARACTERS_MAX:,} characters"
+    return f"not a row: {said}"
+
+
 def shown(cell: str) -> str:
     """A cell for people: not more of it than fits a line."""
     return cell if len(cell) <= SHOWN_CHARACTERS_MAX else cell[:SHOWN_CHARACTERS_MAX] + "…"
@@ -117,6 +129,10 @@ def open_bytes(data: bytes, format_: Format, *, name: str) -> Table:
 
     A byte order mark of UTF-8 goes before the format's own encoding.
     """
+    if not data.removeprefix(codecs.BOM_UTF8).strip():
+        raise BadInput(f"{name} is empty")
+    if data.startswith(WORKBOOKS):
+        raise BadInput(f"{name} is a workbook or an archive: save the sheet as CSV, or unpack it")
     encoding = "utf-8" if data.startswith(codecs.BOM_UTF8) else format_.encoding
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"

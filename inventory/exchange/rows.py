@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from inventory.exchange.formats import Field
 from inventory.exchange.reader import BadRow, Row, Table, shown
@@ -45,6 +45,9 @@ class StockLine(Struct, frozen=True):
     left_out: str = ""
 
 
+Line = TypeVar("Line", ListingLine, StockLine)
+
+
 class Wrong(Exception):
     """A cell that cannot be used."""
 
@@ -55,26 +58,31 @@ class Wrong(Exception):
 
 def listings(table: Table) -> Iterator[ListingLine | BadRow]:
     """The listings of a file; rows that tell of an item as a whole are left out."""
-    for row in table.rows():
-        if isinstance(row, BadRow):
-            yield row
-        elif not _is_item(table, row):
-            try:
-                yield _listing(table, row)
-            except Wrong as wrong:
-                yield _bad(table, row, wrong)
+    return _lines(table, lambda row: _listing(table, row))
 
 
 def stock(table: Table, quantity: Field) -> Iterator[StockLine | BadRow]:
     """The numbers of a file, out of its column `quantity`."""
+    return _lines(table, lambda row: _stock(table, row, quantity))
+
+
+def _lines(table: Table, read: Callable[[Row], Line]) -> Iterator[Line | BadRow]:
+    """What is read of each row. A row without a title has that of its item, told before it."""
+    item, title = "", ""
     for row in table.rows():
         if isinstance(row, BadRow):
             yield row
-        elif not _is_item(table, row):
+        elif _is_item(table, row):
+            item, title = row.cells.get(Field.ITEM, "").lower(), _title(row)
+        else:
             try:
-                yield _stock(table, row, quantity)
+                line = read(row)
             except Wrong as wrong:
                 yield _bad(table, row, wrong)
+                continue
+            if not line.title and item and row.cells.get(Field.ITEM, "").lower() == item:
+                line = structs.replace(line, title=title)
+            yield line
 
 
 def _bad(table: Table, row: Row, wrong: Wrong) -> BadRow:

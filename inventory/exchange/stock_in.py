@@ -1,7 +1,7 @@
 """Importing stock: every number of a file is a physical count, told to the ledger like any other.
 
 A number from which a mall has taken off its open orders already (`available`) is what was counted
-less what we hold reserved, so open orders must have been booked before.
+less what we hold reserved for orders of before the count, so these must have been booked before.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import audit
 from inventory.db import Database
+from inventory.errors import BadInput
 from inventory.exchange.counting import Count, Counting, count_all
 from inventory.exchange.formats import Field
 from inventory.exchange.imported import (
     CHUNK,
+    NO_LOCATION,
+    NO_SKU,
     Imported,
     KnownSku,
     Manner,
@@ -50,6 +53,8 @@ async def import_stock(
     Where nothing was ever counted, the first count is taken as it is. Raises `BadInput`.
     """
     quantity = column_of(table, counting.quantity)
+    async with database.sessions() as session:
+        await _located(session, counting)
     result = Imported()
     lines = sort_out(stock(table, quantity), result, tell)
     async with database.sessions() as session:
@@ -78,6 +83,14 @@ def column_of(table: Table, wanted: Field | None) -> Field:
         return wanted
     need(table, Field.ON_HAND, Field.AVAILABLE)
     return Field.ON_HAND if Field.ON_HAND in table.places else Field.AVAILABLE
+
+
+async def _located(session: AsyncSession, counting: Counting) -> None:
+    """Raises `BadInput` for a location that was asked for and is not there."""
+    wanted = {counting.location, *counting.places.values()} - {""}
+    codes = sorted(await session.scalars(select(Location.code))) if wanted else []
+    if missing := sorted(wanted.difference(codes)):
+        raise BadInput(f"there is no location {missing[0]!r}; there are {', '.join(codes)}")
 
 
 async def _named(
@@ -130,12 +143,12 @@ async def _counts(
         place = counting.places.get(line.place, line.place) or counting.location
         problem, field, value = "", Field.SKU, line.sku
         if sku is None and not create:
-            problem = "there is no such SKU"
+            problem = NO_SKU
         elif sku is not None and sku.kit:
             result.leave("kits: their parts are counted")
             continue
         elif place and place not in codes:
-            problem, field, value = "there is no such location", Field.LOCATION, place
+            problem, field, value = NO_LOCATION, Field.LOCATION, place
         count = Count(line=line.line, sku=line.sku, location=place, number=line.number or 0)
         held = first.get((line.sku, place), count)
         if not problem and held.number != count.number:
@@ -148,12 +161,17 @@ async def _counts(
     return list(first.values())
 
 
+# An order placed after the moment is in no number of that moment: it comes off by itself.
 _LEVELS = text("""
 WITH home AS (SELECT min(id) AS id FROM location WHERE sellable)
 SELECT n.sku, n.place, coalesce(v.on_hand, 0) AS on_hand, v.counted_at,
-  coalesce(CASE WHEN n.place = '' THEN (
-    SELECT sum(all_.reserved) FROM stock_level all_ JOIN location a ON a.id = all_.location_id
-    WHERE all_.sku_id = s.id AND a.sellable) ELSE v.reserved END, 0) AS reserved
+  coalesce((SELECT sum(held.reserved) FROM stock_level held
+    JOIN location a ON a.id = held.location_id WHERE held.sku_id = s.id
+      AND CASE WHEN n.place = '' THEN a.sellable ELSE a.id = l.id END), 0)
+  - coalesce((SELECT sum(p.reserved) FROM order_part p JOIN sales_order o ON o.id = p.order_id
+    JOIN location a ON a.id = p.location_id WHERE p.sku_id = s.id AND p.reserved > 0
+      AND o.ordered_at > :counted_at
+      AND CASE WHEN n.place = '' THEN a.sellable ELSE a.id = l.id END), 0) AS reserved
 FROM unnest(CAST(:skus AS text[]), CAST(:places AS text[])) AS n (sku, place)
 JOIN sku s ON s.code = n.sku
 CROSS JOIN home
@@ -173,7 +191,8 @@ async def _on_shelf(
     """The counts as of what lies on the shelf, beside what the book says now."""
     good: list[Count] = []
     for part in chunks(counts, CHUNK):
-        asked = {"skus": [each.sku for each in part], "places": [each.location for each in part]}
+        skus, places = [each.sku for each in part], [each.location for each in part]
+        asked = {"skus": skus, "places": places, "counted_at": counting.counted_at}
         rows = await session.execute(_LEVELS, asked)
         levels = {(row.sku, row.place): row for row in rows}
         for count in part:

@@ -44,11 +44,15 @@ async def listings(
 ) -> AsyncIterator[bytes]:
     """A channel's listings, the numbers that they should show, and their rules, as a file.
 
-    `raw`: text is written as it is. Raises `BadInput` where a text is none of the encoding.
+    `raw`: text is written as it is. A mall's own file leaves out what the mall ships itself: put up
+    there, a number would make it ours to ship (Amazon: an FBA listing becomes one of the seller's).
+    Raises `BadInput` where a text is none of the encoding, and for a format without these numbers.
     """
     fields = tuple(each for each in format_.writes if each in LISTING_FIELDS)
     if Field.CHANNEL_SKU not in fields and Field.ITEM not in fields:
         raise BadInput(f"{format_.name} has no column for a channel's name of a listing")
+    if Field.AVAILABLE not in fields:
+        raise BadInput(f"{format_.name} names what lies at a location: export the stock")
     yield _encoded([_headings(format_, fields)], format_, raw=True, first=True)
     after = 0
     while True:
@@ -58,7 +62,8 @@ async def listings(
         if not rows:
             return
         after = rows[-1]["id"]
-        lines = [_cells(_split(dict(row), format_), fields) for row in rows]
+        ours = (row for row in rows if Field.BY_CHANNEL in fields or not row["by_channel"])
+        lines = [_cells(_split(dict(row), format_), fields) for row in ours]
         yield _encoded(lines, format_, raw=raw)
 
 

@@ -119,9 +119,14 @@ class Listing(Base):
         UniqueConstraint("channel_id", "channel_sku"),
         Index(None, "sku_id"),
         Index(None, "channel_id", "id"),
+        # The order in which a lane is worked off.
         Index(
             "ix_listing_stale",
             "channel_id",
+            "lane",
+            text("(quantity_published IS NULL)"),
+            text("wanted_at NULLS FIRST"),
+            "id",
             postgresql_where=text("revision_published < revision_wanted"),
         ),
         Index(

@@ -10,7 +10,8 @@ import pytest
 from inventory.bench.channels import report as reports
 from inventory.bench.channels import sales, shop
 from inventory.bench.channels.bounds import BOUNDS, KINDS
-from inventory.bench.channels.report import ChannelFigures, ChannelsReport, Resync
+from inventory.bench.channels.report import ChannelFigures, ChannelsReport
+from inventory.bench.channels.resync import Resync, Urgent, overtaken
 from inventory.bench.channels.sales import Sale
 from inventory.bench.channels.watch import Calls, Look, backlog, limits, refused
 from inventory.bench.machine import Machine
@@ -121,6 +122,18 @@ def test_every_articles_names_suit_its_marketplaces() -> None:
     assert all(shop.MIRROR[kind] != kind for kind in KINDS)
 
 
+def test_the_calls_from_a_sale_to_its_number_are_counted() -> None:
+    def write(second: float, key: str, after: int) -> dict[str, Any]:
+        at = BEGAN + timedelta(seconds=second)
+        return {"at": at.isoformat(), "key": key, "before": 10, "after": after}
+
+    writes = [write(0.9, "b", 9), write(1.0, "a", 10), write(1.01, "c", 10)]
+    writes += [write(2.05, "d", 10), write(2.06, "e", 10), write(3.1, "f", 9), write(3.11, "b", 9)]
+
+    assert overtaken(writes, "b", BEGAN + timedelta(seconds=1.5)) == Urgent(seconds=1.61, calls=2)
+    assert overtaken(writes, "a", BEGAN) is None
+
+
 def a_report(exceeded: int) -> ChannelsReport:
     machine = Machine(
         processors=2,
@@ -138,7 +151,12 @@ def a_report(exceeded: int) -> ChannelsReport:
     measured = ChannelFigures(
         kind="rakuten",
         backlog=backlog("rakuten", writing(1.05)),
-        resync=Resync(listings=20_000, seconds=52.0, bound_seconds=50.0),
+        resync=Resync(
+            listings=20_000,
+            seconds=52.0,
+            bound_seconds=50.0,
+            urgent=Urgent(seconds=1.5, calls=2),
+        ),
         exceeded=exceeded,
     )
     return ChannelsReport(
@@ -157,7 +175,8 @@ def test_the_report_tells_programs_and_people_the_same() -> None:
     assert (found["rakuten"]["budget_exceeded"], found["rakuten"]["resync_vs_bound"]) == (0, 1.04)
     assert found["yahoo"]["budget_used"] is None
     assert "rakuten: budget used met (≥ 0.9), exceeded met (0), resync met (≤ 1.1)" in text
-    assert "yahoo: budget used MISSED (≥ 0.9), exceeded met (0), resync not measured" in text
+    assert "of 20,000 listings was written with call 2 after 1.5 s" in text
+    assert "yahoo: budget used not measured (≥ 0.9), exceeded met (0), resync not measured" in text
 
 
 def test_one_call_too_many_fails_the_run() -> None:

@@ -201,3 +201,64 @@ async def test_units_that_staff_take_off_a_line_show_as_cancelled(store: Store) 
     store.sandbox.act(KIND, ref, "lower")
     [order] = (await store.pull()).orders
     assert [(line.quantity, line.cancelled) for line in order.lines] == [(3, 1)]
+
+
+async def test_orders_known_are_read_before_more_are_listed(store: Store) -> None:
+    store.sandbox.list_items(KIND, {"sock": 500})
+    await watched(store)
+    refs = [store.buy("sock") for _ in range(120)]
+    next_placed = datetime.fromisoformat(store.sandbox.order(KIND, refs[6])["placed_at"])
+    lists, infos = store.calls("orderList"), store.calls("orderInfo")
+    pulls = [await store.pull() for _ in range(2)]
+    assert [order.order_ref for pulled in pulls for order in pulled.orders] == refs[:6]
+    # A page of a hundred orders is enough for a long while: every second brings one.
+    assert store.calls("orderList") - lists == 1
+    assert store.calls("orderInfo") - infos == 6
+    assert pulls[-1].watermark < next_placed
+    assert len(store.cursor["waiting"]) == 94
+    assert set(store.cursor["waiting"]) <= set(refs)
+
+
+async def test_a_search_goes_on_where_it_stopped_and_the_watermark_waits(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("channels.yahoo.client.PAGE_ORDERS", 2)
+    monkeypatch.setattr("channels.yahoo.look.PAGE_ORDERS", 2)
+    await watched(store, orders_read_max=2)
+    refs, placed = [], []
+    for _ in range(5):
+        refs.append(store.buy())
+        placed.append(datetime.fromisoformat(store.sandbox.order(KIND, refs[-1])["placed_at"]))
+        await asyncio.sleep(0.4)
+    found: list[str] = []
+    for _ in range(8):
+        pulled = await store.pull()
+        found += [order.order_ref for order in pulled.orders if order.order_ref not in found]
+        if found == refs:
+            break
+        assert pulled.watermark < placed[len(found)]
+        assert len(store.cursor["waiting"]) <= 2
+    assert found == refs
+    assert (await store.pull()).watermark > placed[0]
+
+
+async def test_a_cancellation_is_found_in_time_while_orders_wait(store: Store) -> None:
+    store.sandbox.move_clock(-300)  # long before any search for new orders begins
+    old = [store.buy() for _ in range(3)]
+    store.sandbox.move_clock(0)
+    store.adapter = store.connect(sweep_every=2, orders_read_max=3)
+    await store.pull()
+    assert set(store.seen) == set(old)
+    waiting = [store.buy() for _ in range(12)]
+    for ref in old:
+        store.sandbox.act(KIND, ref, "buyer-cancel")
+    # One sweep names all three, and each pull has a place for one of them.
+    ended = [
+        order.order_ref
+        for _ in range(4)
+        for order in (await store.pull()).orders
+        if order.cancelled
+    ]
+    assert sorted(ended) == sorted(old)
+    assert set(store.seen) < {*old, *waiting}  # the new ones have not all been read by then
+    await store.adapter.aclose()

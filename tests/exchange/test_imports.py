@@ -46,7 +46,7 @@ async def test_a_bad_row_keeps_all_out_or_only_itself(house: Desk) -> None:
     stopped = await house.listings(text)
 
     assert (stopped.stopped, stopped.bad_rows, stopped.created) == (True, 3, 0)
-    assert [str(bad) for bad in sorted(stopped.bad, key=lambda bad: bad.line)] == [
+    assert [str(bad) for bad in stopped.bad] == [
         "line 3, column sku: there is no such SKU, found 'CAP'",
         "line 4, column channel_sku: the channel's name of the listing is missing",
         "line 5, column channel_sku: the listing stands in line 2 already, found 'a'",
@@ -69,6 +69,9 @@ async def test_skus_are_added_when_asked(house: Desk) -> None:
 
     assert (done.skus_created, done.created, done.bad_rows) == (1, 2, 0)
     assert await house.listed() == {"cap/red": "CAP-RED", "mug/x": "MUG"}
+    async with house.database.sessions() as session:
+        # The item's row alone has a title.
+        assert await session.scalar(select(Sku.name).where(Sku.code == "CAP-RED")) == "帽子"
 
 
 async def test_a_kit_is_not_sold_ahead_of_supply(house: Desk) -> None:
@@ -110,11 +113,12 @@ async def test_every_number_is_a_count_of_its_moment(house: Desk) -> None:
     assert house.told[-1] == ("counts", 2, 2)
 
     # Told again, nothing changes; a later count of other numbers is one like any other.
-    assert (await house.stock("sku,on_hand\nMUG,120\nPEN,0\n")).bad_rows == 0
+    again = await house.stock("sku,on_hand\nMUG,120\nPEN,0\n")
+    assert (again.created, again.changed, again.unchanged, again.bad_rows) == (0, 0, 2, 0)
     later = structs.replace(COUNTING, name="later", counted_at=NOON)
     done = await house.stock("sku,on_hand\nMUG,118\nPEN,300\n", counting=later)
 
-    assert (done.created, done.changed, done.far) == (0, 2, ["PEN"])
+    assert (done.created, done.changed, done.recounts, done.far) == (0, 1, 1, ["PEN"])
     assert await house.levels() == {"MUG": (118, 0), "PEN": (0, 0)}
 
 
@@ -126,7 +130,7 @@ async def test_what_was_received_before_is_compared_with_the_book(house: Desk) -
 
     done = await house.stock("sku,on_hand\nMUG,500\n")
 
-    assert (done.changed, done.far) == (1, ["MUG"])
+    assert (done.changed, done.recounts, done.far) == (0, 1, ["MUG"])
     assert await house.levels() == {"MUG": (10, 0)}
 
 
@@ -134,15 +138,17 @@ async def test_a_number_less_open_orders_is_what_lies_on_the_shelf(house: Desk) 
     async with house.database.transaction() as session:
         rows = [ListingRow(channel_sku="mug:red", sku="MUG")]
         await put_listings(session, house.shop.id, rows, by="mori", now=NOON)
-    sold = order_seen(lines=(line("mug:red", 3),))
-    await house.inbox.receive_orders(house.shop.id, [sold])
+    before = order_seen(lines=(line("mug:red", 3),), ordered_at=COUNTED - timedelta(hours=1))
+    # The number of that moment knows nothing of it: its units are still on the shelf, and promised.
+    after = order_seen("o-2", lines=(line("mug:red", 2),), ordered_at=NOON)
+    await house.inbox.receive_orders(house.shop.id, [before, after])
     await house.inbox.handle()
     counting = structs.replace(COUNTING, channel_id=house.shop.id)
 
     done = await house.stock("code,sub-code,quantity\r\nmug,red,7\r\n", YAHOO, counting=counting)
 
     assert (done.created, done.bad_rows) == (1, 0)
-    assert await house.levels() == {"MUG": (10, 3)}
+    assert await house.levels() == {"MUG": (10, 5)}
 
 
 async def test_bad_numbers_are_named(house: Desk) -> None:
@@ -168,6 +174,25 @@ async def test_bad_numbers_are_named(house: Desk) -> None:
 
     assert (await house.stock(text, manner=SKIP)).created == 1
     assert (await house.levels())["MUG"] == (1, 0)
+
+
+async def test_a_location_asked_for_that_is_not_there_is_one_error(house: Desk) -> None:
+    for wrong in ({"location": "osaka"}, {"places": {"Tokyo": "osaka"}}):
+        counting = structs.replace(COUNTING, **wrong)
+        with pytest.raises(BadInput, match=r"there is no location 'osaka'; there are .*main"):
+            await house.stock("sku,on_hand\nMUG,1\n", counting=counting)
+    assert await house.levels() == {}
+
+
+async def test_the_bad_rows_shown_are_the_first_of_the_file(
+    house: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inventory.exchange.imported.BAD_ROWS_SHOWN", 2)
+
+    done = await house.stock("sku,on_hand\nCAP,1\nMUG,1\nCAP,2\nMUG,many\n")
+
+    # What is wrong in itself is found before what is not in the book.
+    assert (done.bad_rows, [bad.line for bad in done.bad]) == (3, [2, 4])
 
 
 async def test_what_is_none_of_ours_is_left_out(house: Desk) -> None:

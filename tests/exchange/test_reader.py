@@ -28,9 +28,9 @@ def test_a_rakuten_file_names_its_skus_by_manage_number_and_variant() -> None:
     )
     table = open_bytes(text.encode("cp932"), RAKUTEN, name="normal-item.csv")
 
-    assert list(listings(table)) == [ListingLine(3, "mug-001/mug-red", "MUG-RED", "", {})]
+    assert list(listings(table)) == [ListingLine(3, "mug-001/mug-red", "MUG-RED", "マグ", {})]
     assert list(stock(table, Field.AVAILABLE)) == [
-        StockLine(3, "MUG-RED", "mug-001/mug-red", "", "", 12)
+        StockLine(3, "MUG-RED", "mug-001/mug-red", "マグ", "", 12)
     ]
 
 
@@ -82,7 +82,7 @@ def test_an_amazon_file_says_what_amazon_ships() -> None:
         ('c,"X"Y,1', "line 2: not a row: ',' expected after '\"'"),
         ("c\x00,X,1", "line 2, column channel_sku: up to 200 printable ASCII characters"),
         ("c," + "X" * 201 + ",1", "line 2, column sku: a SKU is up to 200"),
-        ("c," + "X" * 131_073 + ",1", "line 2: not a row: field larger than field limit"),
+        ("c," + "X" * 131_073 + ",1", "line 2: a cell has more than 131,072 characters"),
     ],
 )
 def test_a_bad_row_is_named_by_line_and_column(cells: str, problem: str | None) -> None:
@@ -143,8 +143,12 @@ def test_a_file_of_another_encoding_or_format_says_so_at_once() -> None:
     text = "商品管理番号（商品URL）,SKU管理番号\r\na,b\r\n"
     with pytest.raises(BadInput, match=r"none of the headings of rakuten read as cp932; found .*"):
         open_bytes(text.encode("utf-8"), RAKUTEN, name="f.csv")
-    with pytest.raises(BadInput, match="found nothing"):
-        open_bytes(b"", RAKUTEN, name="f.csv")
+    for nothing in (b"", b"\xef\xbb\xbf", b"\r\n"):
+        with pytest.raises(BadInput, match=r"f\.csv is empty"):
+            open_bytes(nothing, RAKUTEN, name="f.csv")
+    for workbook in (b"PK\x03\x04\x14\x00", b"\xd0\xcf\x11\xe0\xa1"):
+        with pytest.raises(BadInput, match=r"is a workbook or an archive: save the sheet as CSV"):
+            open_bytes(workbook, RAKUTEN, name="f.xlsx")
     with pytest.raises(BadInput, match="the heading 'code' stands there twice"):
         open_bytes(b"code,code\r\n", YAHOO, name="f.csv")
 
@@ -169,6 +173,23 @@ def test_what_is_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(lines("sku\nA\nB\n")) == 2
     with pytest.raises(BadInput, match="at most 2 rows"):
         lines("sku\nA\nB\nC\n")
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ('"A,3\nB,4\n', "a quotation mark opens here and never closes"),
+        ("A" * 131_073 + ",3\n", "a cell has more than 131,072 characters"),
+        ('"A"x,3\n', "not a row: "),
+    ],
+)
+def test_what_is_not_a_row_is_said_in_words(row: str, problem: str) -> None:
+    table = open_bytes(f"sku,on_hand\n{row}".encode(), HIKIATE, name="f.csv")
+
+    [bad] = list(table.rows())
+
+    assert isinstance(bad, BadRow)
+    assert (bad.line, bad.problem.startswith(problem)) == (2, True)
 
 
 def test_an_apostrophe_against_formulas_is_taken_off() -> None:

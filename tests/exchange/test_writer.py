@@ -16,6 +16,7 @@ from inventory.exchange.formats import (
     HIKIATE,
     NEXTENGINE,
     RAKUTEN,
+    SHOPIFY,
     YAHOO,
     format_named,
 )
@@ -28,7 +29,7 @@ from tests.factories import NOON, ChannelFactory, SkuFactory, StockLevelFactory
 
 @pytest.fixture
 async def shop(database: Database, save: Save) -> Channel:
-    """A shop with two listings, one of which has a name like a formula."""
+    """A shop with three listings: one has a name like a formula, one the channel ships itself."""
     shop = ChannelFactory.build(code="shop")
     mug = SkuFactory.build(code="MUG", name="マグ")
     pen = SkuFactory.build(code="=PEN", name="-1+1")
@@ -40,7 +41,8 @@ async def shop(database: Database, save: Save) -> Channel:
     async with database.transaction() as session:
         rows = [
             ListingRow(channel_sku="mug-001/red", sku="MUG", quantity_max=5, closed=True),
-            ListingRow(channel_sku="@pen:1", sku="=PEN", fulfilled_by_channel=True),
+            ListingRow(channel_sku="@pen:1", sku="=PEN"),
+            ListingRow(channel_sku="theirs", sku="MUG", fulfilled_by_channel=True),
         ]
         await put_listings(session, shop.id, rows, by="mori", now=NOON)
     return shop
@@ -59,13 +61,17 @@ async def test_listings_in_our_own_format_come_back_as_they_were(
     lines = data.decode("utf-8-sig").split("\r\n")
     assert lines[0].startswith("channel_sku,sku,available,safety_stock,")
     assert lines[2].startswith("'@pen:1,'=PEN,")
-    [mug, pen] = list(listings(open_bytes(data, HIKIATE, name="f")))
+    [mug, pen, theirs] = list(listings(open_bytes(data, HIKIATE, name="f")))
     assert isinstance(mug, ListingLine)
     assert isinstance(pen, ListingLine)
+    assert isinstance(theirs, ListingLine)
     assert (mug.channel_sku, mug.sku) == ("mug-001/red", "MUG")
     assert (pen.channel_sku, pen.sku) == ("@pen:1", "=PEN")
     assert (mug.rules["quantity_max"], mug.rules["closed"]) == (5, True)
-    assert pen.rules["fulfilled_by_channel"] is True
+    assert (pen.rules["fulfilled_by_channel"], theirs.rules["fulfilled_by_channel"]) == (
+        False,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,8 @@ async def test_what_a_format_cannot_say_is_refused(
             await whole(writer.stock(database, format_))
     with pytest.raises(BadInput, match="no column for a channel's name"):
         await whole(writer.listings(database, shop.id, NEXTENGINE))
+    with pytest.raises(BadInput, match="shopify names what lies at a location"):
+        await whole(writer.listings(database, shop.id, SHOPIFY))
     sku = SkuFactory.build(code="X", name="x")
     await save(sku)
     async with database.transaction() as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from inventory.availability import Lane
 from inventory.models import Listing, OrderLine, Push, PushRow, SalesOrder, Sku, StockLevel
@@ -132,6 +132,6 @@ async def _levels(night: Night) -> dict[str, tuple[int, int]]:
     return levels
 
 
-async def _rows(night: Night, query: Any) -> list[Row[Any]]:
+async def _rows(night: Night, query: Any) -> list[Any]:
     async with night.runtime.database.sessions() as session:
         return list(await session.execute(query))

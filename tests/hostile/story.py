@@ -49,11 +49,16 @@ class Story:
         assert f"channel:{self.kind}" in {subject for _, subject in alerts}, alerts
         assert ("health.channel_failing", f"channel:{self.well}") not in alerts
 
-    async def recovered(self) -> None:
-        """The fault has ended: within two rounds all books agree, and health is quiet again."""
-        self.strike()
+    async def recovered(self, **faults: Any) -> None:
+        """The fault has ended: within two rounds all books agree, and no shop is in health.
+
+        `faults` are knobs that stay on, because they are over by themselves.
+        """
+        self.strike(**faults)
         await self.night.rested()
         for _ in range(PUSH_ROUNDS_MAX):
             await self.round()
         await agree(self.night)
-        assert await self.night.alerts() == set()
+        # A month that ended by a moved clock and is not sealed yet is the house's own affair.
+        alerts = await self.night.alerts()
+        assert {alert for alert in alerts if alert[1] != "house"} == set()

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from msgspec import structs
+from sqlalchemy import select
+from typer.testing import CliRunner, Result
 
 from channels import registry
 from channels.rakuten.settings import RakutenCredentials, RakutenSettings
 from inventory import catalogue, connections
 from inventory.app import check_by_adapter
 from inventory.catalogue import NewSku
+from inventory.cli import app
 from inventory.config import Settings
 from inventory.connections import NewChannel
+from inventory.db import Database
 from inventory.models import Channel
 from tests.conftest import HandClock
 from tests.onboarding.fake_shop import FakeShop
@@ -28,6 +35,7 @@ NEW = NewChannel(
     credentials={"service_secret": "SP-secret-1", "license_key": "SL-license-1"},
 )
 Connect = Callable[..., Awaitable[Channel]]
+Hikiate = Callable[..., Any]
 
 
 @pytest.fixture
@@ -79,3 +87,35 @@ def connect(runtime: Runtime) -> Connect:
             )
 
     return connect
+
+
+@pytest.fixture
+def hikiate(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Hikiate:
+    """Runs a command in a thread of its own, as it makes a loop of its own."""
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("REDIS_URL", settings.redis_url)
+    monkeypatch.setenv("HIKIATE_SECRET_KEY", settings.secret_key)
+    # A process of its own sends its logs elsewhere; here they would be those of all tests.
+    monkeypatch.setattr("inventory.logs.setup", lambda _: None)
+
+    async def hikiate(*arguments: str, typed: str | bytes | None = None) -> Result:
+        def invoke() -> Result:
+            return CliRunner().invoke(app, arguments, input=typed)
+
+        return await asyncio.to_thread(invoke)
+
+    return hikiate
+
+
+async def channel(database: Database) -> Channel:
+    """The shop as it is stored."""
+    async with database.sessions() as session:
+        found = await session.scalar(select(Channel).where(Channel.code == "shop"))
+    assert found is not None
+    return found
+
+
+async def added(hikiate: Hikiate) -> None:
+    """The shop is connected."""
+    done = await hikiate("channel", "add", "--from-file", "-", typed=msgspec.json.encode(NEW))
+    assert done.exit_code == 0, done.output

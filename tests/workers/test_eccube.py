@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from inventory.models import Alert, Oversell, OversellStep
-from tests.workers.night import Night
+from inventory.models import Alert, Listing, Oversell, OversellStep
+from tests.workers.night import Night, channel_sku
 from workers import desk
 
 KIND = "eccube"
@@ -70,3 +70,26 @@ async def test_an_oversold_order_is_ended_by_a_person_in_the_shops_admin(night: 
     assert await night.stock() == (3, 3)
     # The shop has put the units back on sale by itself; they are not there.
     assert night.shown() == {KIND: 0}
+
+
+async def to_read(night: Night) -> list[str]:
+    """The listings that are to be read back."""
+    return await night.rows(select(Listing.channel_sku).where(Listing.read_after.is_not(None)))
+
+
+async def test_what_the_shop_puts_back_on_sale_by_itself_is_read_again(night: Night) -> None:
+    await night.open(KIND, "rakuten", units=10, skus=("MUG", "TEE"))
+    refs = {kind: night.buy(kind, 3) for kind in (KIND, "rakuten")}
+    for kind, ref in refs.items():
+        await night.pulled(kind, ref)
+    await night.agree(4)
+    assert await to_read(night) == []
+
+    for kind, ref in refs.items():
+        night.sandbox.act(kind, ref, "staff-cancel" if kind == KIND else "buyer-cancel")
+        await night.pulled_until(kind, ref, lambda order: order.cancelled)
+
+    # Neither the other article, nor the channel that leaves its number as it is.
+    assert await to_read(night) == [channel_sku(KIND, "MUG")]
+    assert ("read", night.ids[KIND]) in night.rings
+    await night.agree(10)

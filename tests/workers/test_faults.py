@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.workers.night import KINDS, PUSHES, Night
-from workers import push
+from workers import sender
 
 PUSH_ROUNDS_MAX = 2
 
@@ -78,7 +78,7 @@ async def test_a_push_whose_line_is_cut_is_never_done_twice(night: Night, done: 
 
 async def test_a_change_in_doubt_starts_anew_from_zero(night: Night) -> None:
     await night.open("shopify", units=10)
-    night.wire.cut(PUSHES["shopify"], before=False, calls=1 + push.REPEATS_MAX)
+    night.wire.cut(PUSHES["shopify"], before=False, calls=1 + sender.REPEATS_MAX)
     await night.damage(2)
 
     await night.round()

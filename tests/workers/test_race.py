@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from tests.workers.night import KINDS, PUSHES, Night, channel_sku, is_absolute
-from workers import push
+from workers import push, sender
 from workers.runtime import Runtime
 
 HELD_SECONDS_MAX = 10
@@ -138,7 +138,7 @@ async def test_a_reading_that_a_push_outran_is_not_believed(night: Night, answer
         await held.reached.wait()
 
     if not answered:
-        night.wire.cut(PUSHES["shopify"], before=False, calls=1 + push.REPEATS_MAX)
+        night.wire.cut(PUSHES["shopify"], before=False, calls=1 + sender.REPEATS_MAX)
     await night.receive("MUG", 5)
     await push.refresh(night.runtime)
     await push.push(night.runtime, night.ids["shopify"], "number")

@@ -10,25 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from inventory.bench.channels.bounds import BOUNDS
+from inventory.bench.channels.resync import Resync
 from inventory.bench.channels.sales import Burst, Shown
 from inventory.bench.channels.watch import Backlog
 from inventory.bench.machine import Machine
 
 USED_LEAST = 0.9
 RESYNC_MOST = 1.1
-
-
-class Resync(Struct, frozen=True, kw_only=True):
-    """Every number of a channel written once more. `seconds` is None where it did not end."""
-
-    listings: int
-    seconds: float | None
-    bound_seconds: float
-
-    @property
-    def against_bound(self) -> float | None:
-        """How much longer it took than the limit allows."""
-        return None if self.seconds is None else round(self.seconds / self.bound_seconds, 3)
 
 
 class ChannelFigures(Struct, kw_only=True):
@@ -136,11 +124,20 @@ def _verdicts(report: ChannelsReport) -> Iterator[str]:
     for found in report.channels:
         used = found.backlog.budget_used if found.backlog else None
         again = found.resync.against_bound if found.resync else None
+        used_met = "not measured" if used is None else _met(used >= USED_LEAST)
+        again_met = "not measured" if again is None else _met(again <= RESYNC_MOST)
         yield (
-            f"{found.kind}: budget used {_met(used is not None and used >= USED_LEAST)}"
-            f" (≥ {USED_LEAST}), exceeded {_met(not found.exceeded)} (0), resync"
-            f" {'not measured' if again is None else _met(again <= RESYNC_MOST)} (≤ {RESYNC_MOST})"
+            f"{found.kind}: budget used {used_met} (≥ {USED_LEAST}), exceeded"
+            f" {_met(not found.exceeded)} (0), resync {again_met} (≤ {RESYNC_MOST})"
         )
+        urgent = found.resync.urgent if found.resync else None
+        if urgent is not None:
+            calls = "" if urgent.calls is None else f" with call {urgent.calls}"
+            yield (
+                f"{found.kind}: a sale in the middle of the resync of"
+                f" {found.resync.listings if found.resync else 0:,} listings was written{calls}"
+                f" after {urgent.seconds:.1f} s"
+            )
 
 
 def _met(is_met: bool) -> str:  # noqa: FBT001 -- a verdict is a bool by nature

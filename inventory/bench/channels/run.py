@@ -11,22 +11,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from inventory import resyncs, stack
+from inventory import stack
 from inventory.bench import machine
-from inventory.bench.channels import sales, shop
+from inventory.bench.channels import resync, sales, shop
 from inventory.bench.channels.bounds import BOUNDS, KINDS
-from inventory.bench.channels.report import ChannelFigures, ChannelsReport, Resync
+from inventory.bench.channels.report import ChannelFigures, ChannelsReport
 from inventory.bench.channels.sales import Sale
 from inventory.bench.channels.watch import Say, Watch, backlog, limits, refused
-from inventory.clock import Clock
 from inventory.db import Database
 from inventory.demo.opening import Api
-from inventory.errors import NotFound
 from inventory.processes import Supervisor
 from inventory.security import Scope, create_key
 
 SHARE = 0.8
 OPENING_SECONDS = 120
+READ_PER_SECOND_LEAST = 250
 BACKLOG_SECONDS = 90
 RESYNC_SECONDS = 90
 SALE_SECONDS = 60
@@ -45,9 +44,10 @@ class Began(NamedTuple):
     permitted: int
 
 
-def run(kinds: Sequence[str], say: Say) -> ChannelsReport:
+def run(kinds: Sequence[str], say: Say, *, listings: int | None = None) -> ChannelsReport:
     """Measure on servers of the bench's own, in a temporary folder that is removed.
 
+    With `listings` on each channel, only their resync is measured, and a sale in its middle.
     `say` is told of every step. After a failure the logs are kept. Raises `ProcessError` when a
     process of the house ends, `RuntimeError` when its API refuses something.
     """
@@ -56,7 +56,7 @@ def run(kinds: Sequence[str], say: Say) -> ChannelsReport:
         with Supervisor(folder / "logs") as supervisor:
             house = stack.start(supervisor, folder)
             sandbox_url = stack.start_sandbox(supervisor, seed=1)
-            bench = ChannelsBench(kinds, say, supervisor, house, folder)
+            bench = ChannelsBench(kinds, say, supervisor, house, folder, listings)
             report = asyncio.run(bench.run(sandbox_url))
     except BaseException:
         shutil.rmtree(folder / "postgres", ignore_errors=True)
@@ -76,14 +76,15 @@ class ChannelsBench:
         supervisor: Supervisor,
         house: stack.House,
         folder: Path,
+        listings: int | None,
     ) -> None:
         self._kinds = kinds
         self._say = say
         self._supervisor = supervisor
         self._house = house
         self._folder = folder
-        self._clock = Clock()
-        self._shop = shop.plan(kinds)
+        self._listings = listings
+        self._shop = shop.plan(kinds, listings=listings)
         self._found = {kind: ChannelFigures(kind=kind) for kind in kinds}
         self._watch: Watch
         self._api: Api
@@ -102,9 +103,11 @@ class ChannelsBench:
                 key = await create_key(session, name="bench", scopes=[Scope.ADMIN])
             self._api = Api(self._house.api_url, key)
             await self._open()
-            await self._backlog()
+            if not self._listings:
+                await self._backlog()
             await self._resync()
-            await self._sell()
+            if not self._listings:
+                await self._sell()
             await self._close()
             await self._api.aclose()
         finally:
@@ -126,7 +129,8 @@ class ChannelsBench:
             sandbox=self._watch.sandbox,
             database=self._watch.database,
         )
-        await self._watch.until_quiet(KINDS, "to be read", seconds=OPENING_SECONDS)
+        seconds = OPENING_SECONDS + many / READ_PER_SECOND_LEAST
+        await self._watch.until_quiet(KINDS, "to be read", seconds=seconds)
 
     async def _backlog(self) -> None:
         self._say("publishing is stopped, and every quiet SKU loses a unit")
@@ -142,42 +146,14 @@ class ChannelsBench:
 
     async def _resync(self) -> None:
         self._say("every number is written once more (resync)")
-        began, before = time.monotonic(), await self._watch.calls()
-        totals = {}
-        for kind in self._kinds:
-            async with self._watch.database.transaction() as session:
-                totals[kind] = await resyncs.start(session, kind, by="bench", now=self._clock.now())
-        ended: dict[str, float] = {}
-        said = began
-        while len(ended) < len(totals) and time.monotonic() - began < RESYNC_SECONDS:
-            await asyncio.sleep(1)
-            self._supervisor.check()
-            left = await self._left_of_resync(set(totals) - set(ended))
-            ended |= {kind: time.monotonic() - began for kind, n in left.items() if not n}
-            if time.monotonic() - said > 10:  # noqa: PLR2004 -- seconds between two lines
-                said = time.monotonic()
-                self._say("  left: " + ", ".join(f"{kind} {n:,}" for kind, n in left.items()))
-        after = await self._watch.calls()
-        for kind, total in totals.items():
-            bound, limit = BOUNDS[kind], BOUNDS[kind].push_limit
-            least = bound.push_seconds(total)
-            if bound.reads_again:
-                used = after[kind][limit]["used"] - before[kind][limit]["used"]
-                least = used / bound.push_per_second
-            self._found[kind].resync = Resync(
-                listings=total, seconds=ended.get(kind), bound_seconds=round(least, 1)
-            )
-
-    async def _left_of_resync(self, kinds: set[str]) -> dict[str, int]:
-        left = {}
-        async with self._watch.database.sessions() as session:
-            for kind in sorted(kinds):
-                try:
-                    found = await resyncs.progress(session, kind, self._clock.now())
-                except NotFound:
-                    continue
-                left[kind] = 0 if found.ended_at else max(found.total - found.done, 1)
-        return left
+        seconds = float(RESYNC_SECONDS)
+        sells = {}
+        if self._listings:
+            seconds = max(2 * BOUNDS[kind].push_seconds(self._listings) for kind in self._kinds)
+            sells = {kind: articles[-1] for kind, articles in self._shop.busy.items()}
+        found = await resync.measure(self._watch, self._kinds, seconds=seconds, sells=sells)
+        for kind, each in found.items():
+            self._found[kind].resync = each
 
     async def _sell(self) -> None:
         self._say(f"people buy at {SHARE:.0%} of what each channel's limits let in")

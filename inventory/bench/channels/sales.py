@@ -85,11 +85,12 @@ async def shop(
     async with asyncio.TaskGroup() as group:
         for at in moments:
             await asyncio.sleep(max(began + at - time.monotonic(), 0))
-            visits.append(group.create_task(_buy(watch, kind, dice.choice(articles))))
+            visits.append(group.create_task(buy(watch, kind, dice.choice(articles))))
     return sorted((visit.result() for visit in visits), key=lambda sale: sale.placed_at)
 
 
-async def _buy(watch: Watch, kind: str, article: Article) -> Sale:
+async def buy(watch: Watch, kind: str, article: Article) -> Sale:
+    """One unit is bought."""
     basket = {"lines": [{"key": article.listings[kind], "quantity": 1}]}
     order = await watch.sandbox.call("POST", f"/_sandbox/{kind}/orders", basket)
     return Sale(kind, order["ref"], article.sku, datetime.fromisoformat(order["placed_at"]))

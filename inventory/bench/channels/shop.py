@@ -46,12 +46,15 @@ class Shop(Struct, frozen=True, kw_only=True):
                 yield from articles
 
 
-def plan(kinds: Sequence[str]) -> Shop:
-    """The shop for a measurement of these kinds; the other channels are only mirrors."""
+def plan(kinds: Sequence[str], *, listings: int | None = None) -> Shop:
+    """The shop for a measurement of these kinds; the other channels are only mirrors.
+
+    `listings` on each, where that is not what the kind's bound says.
+    """
     quiet = {
         kind: [_article(f"Q{kind[0]}{number:05d}", (kind,)) for number in range(most)]
         for kind in kinds
-        if (most := BOUNDS[kind].listings)
+        if (most := listings or BOUNDS[kind].listings)
     }
     busy = {
         kind: [_article(f"B{kind[0]}{number}", (kind, MIRROR[kind])) for number in range(BUSY_EACH)]

@@ -60,9 +60,13 @@ class Watch:
         self.say = say
         self._supervisor = supervisor
 
+    def check(self) -> None:
+        """Raises `ProcessError` when a process of the house has ended."""
+        self._supervisor.check()
+
     async def look(self) -> Look:
         """What is so now. Raises `ProcessError` when a process of the house has ended."""
-        self._supervisor.check()
+        self.check()
         async with self.database.sessions() as session:
             rows = (await session.execute(_WAITING)).all()
         return Look(
