@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -22,12 +23,17 @@ DOWN_SECONDS = 5.0
 RETRY_SECONDS_MAX = 3600.0
 # A whole call, also one whose body drips in without an end.
 CALL_SECONDS_MAX = 30.0
+# Of a channel's own word for what went wrong, this much is shown.
+WORD_LETTERS_MAX = 60
+NOT_WORDS = re.compile(r"[^A-Za-z0-9_., -]+")
 
 
 class ChannelHttp:
     """Sends one channel's requests within its budgets.
 
     `rate_header` is where the channel states the calls a second that it permits, if it does.
+    `words` finds the channel's own code in an answer of 401, 403 or 5xx ("" where it has none), so
+    that a person can tell a key that has ended from an address that may not call; it never raises.
     Nothing of a request is ever logged here: headers carry credentials, bodies perhaps buyer data.
     """
 
@@ -40,11 +46,13 @@ class ChannelHttp:
         longest_wait_seconds: float = 10.0,
         body_bytes_max: int = bodies.BODY_BYTES_MAX,
         rate_header: str | None = None,
+        words: Callable[[httpx.Response], str] = lambda _: "",
     ) -> None:
         self.budgets = budgets
         self._longest_wait_seconds = longest_wait_seconds
         self._body_bytes_max = body_bytes_max
         self._rate_header = rate_header
+        self._words = words
         self._arrivals = Arrivals()
         self._client = httpx.AsyncClient(
             base_url=base_url,
@@ -116,13 +124,18 @@ class ChannelHttp:
             raise Throttled(f"{endpoint}: 429", seconds=seconds or THROTTLED_SECONDS)
         await self._learn(response, endpoint)
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            raise AuthExpired(f"{endpoint}: {status}, the key or token is refused")
+            raise AuthExpired(f"{endpoint}: {self._said(response)}, the key or token is refused")
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
-            message = f"{endpoint}: {status}"
+            message = f"{endpoint}: {self._said(response)}"
             if writes and status != httpx.codes.SERVICE_UNAVAILABLE:
                 raise OutcomeUnknown(message)
             raise RetryLater(message, seconds=_retry_after(response) or DOWN_SECONDS)
         return response
+
+    def _said(self, response: httpx.Response) -> str:
+        """The status, and the channel's code: letters, digits and a little more, cut short."""
+        code = NOT_WORDS.sub(" ", self._words(response))[:WORD_LETTERS_MAX].strip()
+        return f"{response.status_code} {code}".strip()
 
     async def _learn(self, response: httpx.Response, endpoint: str) -> None:
         said = response.headers.get(self._rate_header or "", "")

@@ -11,7 +11,7 @@ import msgspec
 from channels.amazon import intake, survey
 from channels.amazon.bulk import BULK_MAX, BulkFeeds
 from channels.amazon.cancel import Cancels as AmazonCancels
-from channels.amazon.client import AmazonClient
+from channels.amazon.client import AmazonClient, code_of
 from channels.amazon.feeds import Feeds
 from channels.amazon.intake import OrderIntake
 from channels.amazon.listings import Listings
@@ -248,7 +248,7 @@ def build(
         budgets=BUDGETS,
         credential=f"{credentials.client_id} {settings.seller_id}",
     )
-    http = ChannelHttp(base_url=base_url, budgets=budgets, rate_header=RATE_HEADER)
+    http = ChannelHttp(base_url=base_url, budgets=budgets, rate_header=RATE_HEADER, words=code_of)
     client = AmazonClient(http=http, settings=settings, credentials=credentials)
     queue = None
     if settings.queue_url:

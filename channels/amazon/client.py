@@ -136,6 +136,19 @@ def read(
         raise (OutcomeUnknown(message) if writes else BadAnswer(message)) from error
 
 
+def code_of(response: httpx.Response) -> str:
+    """SP-API's or LWA's code for what went wrong; empty where there is none."""
+    try:
+        return msgspec.json.decode(response.content, type=wire.LoginError).error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    try:
+        errors = msgspec.json.decode(response.content, type=wire.ErrorList).errors
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return ", ".join(error.code for error in errors)
+
+
 def _error_text(response: httpx.Response) -> str:
     try:
         errors = msgspec.json.decode(response.content, type=wire.ErrorList).errors

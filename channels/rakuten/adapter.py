@@ -22,6 +22,7 @@ from channels.keep import Means
 from channels.limits import Budgets
 from channels.purposes import Purpose, asks
 from channels.rakuten import discovery, mapping
+from channels.rakuten.answers import codes_of
 from channels.rakuten.client import JST, RakutenClient
 from channels.rakuten.history import read_history
 from channels.rakuten.orders import OrderReader, head
@@ -223,7 +224,7 @@ def build(
 ) -> Adapter:
     """The adapter of one shop. `base_url` is https://api.rms.rakuten.co.jp for a real one."""
     budgets = Budgets(means.redis, channel_id=channel_id, budgets=budgets_of(settings))
-    http = ChannelHttp(base_url=base_url, budgets=budgets)
+    http = ChannelHttp(base_url=base_url, budgets=budgets, words=codes_of)
     return RakutenAdapter(RakutenClient(http, credentials, settings), settings, budgets, now=now)
 
 

@@ -64,14 +64,23 @@ def row_errors(function: str, response: httpx.Response, *, rows: int) -> Excepti
 
 def refusal(function: str, response: httpx.Response) -> ChannelError:
     """What an answer other than 2xx should raise: `AuthExpired` for ES04-01, else `Rejected`."""
+    codes = _codes(response)
+    text = f"{function}: {response.status_code} {codes_of(response) or 'no code'}"
+    return AuthExpired(text) if AUTH in codes else Rejected(text)
+
+
+def codes_of(response: httpx.Response) -> str:
+    """RMS's codes for what went wrong, in whichever shape; empty where there is none."""
+    return ", ".join(_codes(response))[:TEXT_MAX]
+
+
+def _codes(response: httpx.Response) -> list[str]:
     error = error_of(response)
     codes = [entry.message_code for entry in error.messages or []]
     codes += [entry.code for entry in error.errors or []]
     if error.results is not None:
         codes.append(error.results.error_code)
-    said = ", ".join(code for code in codes if code)[:TEXT_MAX] or "no code"
-    text = f"{function}: {response.status_code} {said}"
-    return AuthExpired(text) if AUTH in codes else Rejected(text)
+    return [code for code in codes if code]
 
 
 def order_errors(function: str, response: httpx.Response, *, writes: bool) -> list[Message]:
@@ -92,7 +101,7 @@ def error_of(response: httpx.Response) -> ErrorAnswer:
     """Whichever of the three shapes the body has; empty where it has none."""
     try:
         return msgspec.json.decode(response.content, type=ErrorAnswer)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return ErrorAnswer()
 
 

@@ -15,6 +15,8 @@ from channels.shopify.settings import ShopifySettings
 from inventory.vocabulary import OrderSeen
 
 PAGES_MAX = 40
+# What one pull reads is booked before more is read: about two seconds' worth of a plan's points.
+READ_MAX = 30
 LINE_PAGES_MAX = 20
 # How long a list cursor is trusted; no life of one is stated.
 CURSOR_LIFE = timedelta(hours=1)
@@ -22,16 +24,27 @@ CURSOR_LIFE = timedelta(hours=1)
 FRESH = timedelta(seconds=5)
 
 
-class Cursor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Cursor(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Where the next pull goes on: complete up to `watermark`.
 
-    `after`, `since` and `asked_at` belong to a pull that ran out of points between two pages.
+    The rest belongs to a question that is still being answered, by one pull after the other: what
+    was asked, when, and the list's cursor; `waiting` are the ids of orders that were listed and are
+    still to be read, `listed` says that the last page was listed.
     """
 
     watermark: datetime | None = None
     after: str | None = None
     since: str | None = None
     asked_at: datetime | None = None
+    waiting: list[str] = []
+    listed: bool = False
+
+
+class Found(msgspec.Struct):
+    """What a pull has brought so far."""
+
+    orders: dict[str, OrderSeen] = {}
+    problems: dict[str, str] = {}
 
 
 class Orders:
@@ -44,36 +57,44 @@ class Orders:
     async def pull(self, cursor: dict[str, Any], *, seen: Mapping[str, str]) -> Pulled:
         """Orders changed since the watermark − overlap, oldest change first.
 
-        An order that changes while pages are read moves to the end and is met there. A failure
-        ends the pull early with what came in so far, and is raised when that is nothing.
+        An order that changes while pages are read moves to the end and is met there. At most
+        `READ_MAX` orders are read; the next pull goes on where this one stopped, and the watermark
+        moves once all are in: an order placed long ago may be the last in the list. A failure ends
+        the pull early with what came in so far, and is raised when that is nothing.
         """
         now = datetime.now(UTC)
         at = _cursor(cursor, now)
         watermark = at.watermark or now - timedelta(days=self._settings.first_pull_days)
-        asked_at, after = at.asked_at or now, at.after
-        since = at.since or self._since(watermark, first=at.watermark is None)
-        orders: dict[str, OrderSeen] = {}
-        problems: dict[str, str] = {}
-        for number in range(PAGES_MAX):
-            try:
-                page = await self._page(since, after, seen, orders, problems)
-            except RetryLater:
-                if number == 0 and not orders:
-                    raise
-                break
-            except Rejected:
-                if after is None:
-                    raise
-                # The list cursor is no longer good: the whole question has to be asked again.
-                return _pulled(orders, Cursor(watermark=at.watermark), watermark, problems)
-            after = page.end_cursor if page.has_next_page else None
-            if after is None:
-                lag = timedelta(seconds=self._settings.order_visible_lag_seconds)
-                watermark = max(asked_at - lag, watermark)
-                return _pulled(orders, Cursor(watermark=watermark), watermark, problems)
-        # Without `after` the next pull begins anew; what has come in is known by its hint then.
-        rest = Cursor(watermark=at.watermark, after=after, since=since, asked_at=asked_at)
-        return _pulled(orders, rest, watermark, problems)
+        at.asked_at = at.asked_at or now
+        at.since = at.since or self._since(watermark, first=at.watermark is None)
+        found, before = Found(), (at.after, at.listed)
+        try:
+            await self._go_on(at, found, seen)
+        except RetryLater:
+            if before == (at.after, at.listed) and not (found.orders or found.problems):
+                raise
+        except Rejected:
+            if at.after is None or at.waiting:
+                raise
+            # The list cursor is no longer good: the whole question has to be asked again.
+            return _pulled(found, Cursor(watermark=at.watermark), watermark)
+        if at.listed and not at.waiting:
+            lag = timedelta(seconds=self._settings.order_visible_lag_seconds)
+            watermark = max(at.asked_at - lag, watermark)
+            at = Cursor(watermark=watermark)
+        return _pulled(found, at, watermark)
+
+    async def _go_on(self, at: Cursor, found: Found, seen: Mapping[str, str]) -> None:
+        left = READ_MAX
+        for _ in range(PAGES_MAX):
+            while at.waiting and left > 0:
+                ids = at.waiting[: min(documents.CHANGED_AT_ONCE, left)]
+                await self._read_changed(ids, found)
+                at.waiting = at.waiting[len(ids) :]
+                left -= len(ids)
+            if at.waiting or at.listed or left <= 0:
+                return
+            await self._page(at, found, seen)
 
     async def read(self, order_ref: str) -> OrderSeen | None:
         """One order with all of its lines; None where there is none or it lists nothing.
@@ -90,40 +111,31 @@ class Orders:
         overlap = timedelta(seconds=0 if first else self._settings.overlap_seconds)
         return (watermark - overlap).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    async def _page(
-        self,
-        since: str,
-        after: str | None,
-        seen: Mapping[str, str],
-        orders: dict[str, OrderSeen],
-        problems: dict[str, str],
-    ) -> wire.PageInfo:
+    async def _page(self, at: Cursor, found: Found, seen: Mapping[str, str]) -> None:
         observed_at = datetime.now(UTC)
         answer = await self._client.ask(
             documents.ORDERS,
             wire.OrdersAnswer,
             points=documents.ORDERS_POINTS,
-            query=f"updated_at:>='{since}'",
-            after=after,
+            query=f"updated_at:>='{at.since}'",
+            after=at.after,
         )
         changed: list[str] = []
         for payload in answer.orders.nodes:
             try:
                 listed = mapping.listed_order(payload)
             except mapping.Unreadable as error:
-                problems[mapping.order_ref_of(payload)] = str(error)
+                found.problems[mapping.order_ref_of(payload)] = str(error)
                 continue
             same = seen.get(mapping.order_ref_of(payload)) == mapping.hint_of(listed)
             if not same or listed.updated_at > observed_at - FRESH:
                 changed.append(listed.id)
-        for start in range(0, len(changed), documents.CHANGED_AT_ONCE):
-            ids = changed[start : start + documents.CHANGED_AT_ONCE]
-            await self._read_changed(ids, orders, problems)
-        return answer.orders.page_info
+        page = answer.orders.page_info
+        at.waiting = list(dict.fromkeys(changed))
+        at.listed = not page.has_next_page or page.end_cursor is None
+        at.after = None if at.listed else page.end_cursor
 
-    async def _read_changed(
-        self, ids: Sequence[str], orders: dict[str, OrderSeen], problems: dict[str, str]
-    ) -> None:
+    async def _read_changed(self, ids: Sequence[str], found: Found) -> None:
         observed_at = datetime.now(UTC)
         answer = await self._client.ask(
             documents.CHANGED,
@@ -137,10 +149,10 @@ class Orders:
             try:
                 order = await self.seen(payload, observed_at)
             except mapping.Unreadable as error:
-                problems[mapping.order_ref_of(payload)] = str(error)
+                found.problems[mapping.order_ref_of(payload)] = str(error)
                 continue
             if order is not None:
-                orders[order.order_ref] = order
+                found.orders[order.order_ref] = order
 
     async def seen(self, payload: object, observed_at: datetime) -> OrderSeen | None:
         """An order that came with its first lines, read whole where it has more to tell.
@@ -182,20 +194,16 @@ class Orders:
 
 def _cursor(cursor: dict[str, Any], now: datetime) -> Cursor:
     at = msgspec.convert(cursor, Cursor)
-    if at.after is None or at.asked_at is None or now - at.asked_at > CURSOR_LIFE:
+    unfinished = at.after is not None or at.waiting
+    if not unfinished or at.asked_at is None or now - at.asked_at > CURSOR_LIFE:
         return Cursor(watermark=at.watermark)
     return at
 
 
-def _pulled(
-    orders: Mapping[str, OrderSeen],
-    cursor: Cursor,
-    watermark: datetime,
-    problems: Mapping[str, str],
-) -> Pulled:
+def _pulled(found: Found, cursor: Cursor, watermark: datetime) -> Pulled:
     return Pulled(
-        orders=tuple(orders.values()),
+        orders=tuple(found.orders.values()),
         cursor=msgspec.to_builtins(cursor),
         watermark=watermark,
-        problems=tuple(problems.items()),
+        problems=tuple(found.problems.items()),
     )

@@ -29,7 +29,8 @@ from channels.yahoo.flags import Flags
 from channels.yahoo.pull import pull
 from channels.yahoo.settings import YahooCredentials, YahooSettings
 from channels.yahoo.stock import ROWS_MAX, Numbers
-from channels.yahoo.wire import YahooWire
+from channels.yahoo.wire import YahooWire, token_error
+from channels.yahoo.xml import code_of
 from inventory.vocabulary import (
     CancelRequest,
     CancelState,
@@ -213,8 +214,8 @@ def build(
         now=now,
     )
     wire = YahooWire(
-        ChannelHttp(base_url=base_url, budgets=shared),
-        ChannelHttp(base_url=settings.auth_base_url, budgets=shared),
+        ChannelHttp(base_url=base_url, budgets=shared, words=code_of),
+        ChannelHttp(base_url=settings.auth_base_url, budgets=shared, words=token_error),
         settings,
         credentials,
         keep=means.keep,

@@ -117,7 +117,7 @@ class YahooWire:
             data={"grant_type": "refresh_token", "refresh_token": refresh_token},
         )
         if not response.is_success:
-            why = _token_error(response)
+            why = token_error(response)
             raise AuthExpired(f"token: {response.status_code} {why}, the store must consent anew")
         try:
             return msgspec.json.decode(response.content, type=TokenAnswer, strict=False)
@@ -130,9 +130,10 @@ class YahooWire:
         await self._auth_http.aclose()
 
 
-def _token_error(response: httpx.Response) -> str:
+def token_error(response: httpx.Response) -> str:
+    """YConnect's word for what is wrong with a token call, or `unreadable`."""
     try:
         said = msgspec.json.decode(response.content, type=_TokenError).error
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return "unreadable"
     return said[:ERROR_LETTERS_MAX] if said.replace("_", "a").isalnum() else "unreadable"

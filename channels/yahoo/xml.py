@@ -72,6 +72,18 @@ def answer(response: httpx.Response, *, name: str, writes: bool = False) -> ET.E
     return root
 
 
+def code_of(response: httpx.Response) -> str:
+    """The code of an error, in XML or JSON; empty where there is none that can be read."""
+    code = _json_code(response)
+    if code is not None:
+        return code
+    try:
+        root: ET.Element = defusedxml.ElementTree.fromstring(response.content)
+    except (ET.ParseError, DefusedXmlException, ValueError):
+        return ""
+    return next((each.text or "" for each in root.iter() if each.tag.endswith("Code")), "")
+
+
 def error(code: str, *, name: str, writes: bool) -> ChannelError:
     """What a code means for us. Unknown od9* codes are final: a person must look."""
     text = f"{name}: {code[:TEXT_MAX]}"
@@ -98,6 +110,6 @@ def _json_code(response: httpx.Response) -> str | None:
         return None
     try:
         codes = msgspec.json.decode(response.content, type=_JsonAnswer).error.code
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return codes[0] if codes else "no code"

@@ -24,9 +24,8 @@ def print_connected(row: ChannelRow, kept: Kept | None, twins: Sequence[str]) ->
     if row.kind in WITHOUT_STANDING:
         typer.echo(f"{row.code} ({row.kind}) is connected, and live: it asks us")
         typer.echo(f"next: hikiate import listings FILE --channel {row.code}, and a key for it:")
-        typer.echo(
-            f"hikiate key create {row.code} --scope orders:write --scope stock:read --channel {row.code}"
-        )
+        scopes = "--scope orders:write --scope stock:read"
+        typer.echo(f"hikiate key create {row.code} {scopes} --channel {row.code}")
         return
     live = "live: numbers go out" if row.live_at else "nothing is published to it yet"
     typer.echo(f"{row.code} ({row.kind}) is connected; {live}")

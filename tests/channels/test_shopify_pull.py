@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from channels.base import (
     AuthExpired,
     BadAnswer,
+    Pulled,
     RetryLater,
     Throttled,
 )
@@ -105,22 +106,56 @@ async def test_all_lines_of_a_long_order_are_read(shop: Shop) -> None:
     assert [line.channel_sku for line in order.lines] == list(many)
 
 
+async def pulled_all(shop: Shop, seen: dict[str, str]) -> list[Pulled]:
+    """Pulls until nothing is left, as the puller makes them: what came in is known by its hint."""
+    pulls: list[Pulled] = []
+    while not pulls or "asked_at" in shop.cursor:
+        pulls.append(await shop.pull(seen=seen))
+        seen |= {order.order_ref: order.hint for order in pulls[-1].orders}
+    return pulls
+
+
 async def test_a_pull_that_runs_out_of_points_goes_on_where_it_stopped(open_shop: Opener) -> None:
     # A tenth of the bucket is kept for zeros and cancels; a pull has a thousand points.
     async with open_shop(points_per_second=1.0, points_at_once=1112) as shop:
         shop.sandbox.list_items("shopify", {"MUG": 1000})
         refs = {shop.sold({"MUG": 1}) for _ in range(120)}
 
-        first = await shop.pull()
+        seen: dict[str, str] = {}
         with pytest.raises(Throttled):
-            await shop.pull()
+            await pulled_all(shop, seen)
+        assert 0 < len(seen) < 120
+        assert shop.cursor.get("watermark") is None
         await shop.refill()
-        second = await shop.pull()
+        pulls = await pulled_all(shop, seen)
 
-        assert (len(first.orders), len(second.orders)) == (100, 20)
-        assert {order.order_ref for order in (*first.orders, *second.orders)} == refs
-        assert first.watermark < datetime.now(UTC) - timedelta(days=13)
-        assert second.watermark > datetime.now(UTC) - timedelta(minutes=1)
+        assert set(seen) == refs
+        early = datetime.now(UTC) - timedelta(days=13)
+        assert all(pulled.watermark < early for pulled in pulls[:-1])
+        assert pulls[-1].watermark > datetime.now(UTC) - timedelta(minutes=1)
+
+
+async def test_a_long_list_is_booked_in_parts_and_its_pages_are_asked_for_once(
+    open_shop: Opener,
+) -> None:
+    async with open_shop() as shop:
+        await shop.pull()
+        [behind] = [shop.cursor["watermark"]]
+        shop.sandbox.list_items("shopify", {"MUG": 1000})
+        refs = [shop.sold({"MUG": 1}) for _ in range(75)]
+        spent = shop.sandbox.books("shopify")["calls"]["graphql"]["used"]
+        seen: dict[str, str] = {}
+
+        pulls = await pulled_all(shop, seen)
+
+        found = [[order.order_ref for order in pulled.orders] for pulled in pulls]
+        assert found == [refs[:30], refs[30:60], refs[60:]]
+        # 75 orders in one page, and each of them read once.
+        assert shop.sandbox.books("shopify")["calls"]["graphql"]["used"] - spent == 75 + 75 * 5
+        assert {pulled.watermark.isoformat() for pulled in pulls[:-1]} == {
+            datetime.fromisoformat(behind).isoformat()
+        }
+        assert pulls[-1].watermark > datetime.fromisoformat(behind)
 
 
 async def test_a_list_cursor_that_is_refused_starts_the_question_again(shop: Shop) -> None:

@@ -95,10 +95,7 @@ async def test_an_own_store_is_live_and_is_not_asked(hikiate: Hikiate) -> None:
     assert done.exit_code == 0
     assert "web (own_store) is connected, and live: it asks us" in done.output
     assert "discover" not in done.output
-    assert (
-        "hikiate key create web --scope orders:write --scope stock:read --channel web"
-        in done.output
-    )
+    assert "hikiate key create web --scope orders:write --scope stock:read" in done.output
     for command in ("discover", "match", "shadow", "check", "cutover", "history"):
         refused = await hikiate("channel", command, "web")
         assert "it asks us, and cannot be asked" in str(refused.exception), command
