@@ -37,7 +37,7 @@ class YahooSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     `seller_id`: the store account. `auth_base_url`: YConnect v2's host. `open_order_days`: how far
     back the first pulls look for open orders. `window_hours`: how far back orders are swept for
     changes, at least; further where we hold older live ones.
-    `overlap_seconds`: how far before the last watermark each search for new orders begins.
+    `overlap_seconds`: how far before the end of the last search for new orders the next one begins.
     `order_visible_lag_seconds`: how late an order may show in orderList (UNCONFIRMED).
     `orders_read_max`: orderInfo calls (one order each, one a second) in one pull; more would keep
     the first order waiting for the last and bring no more orders in a second. `sweep_every`:

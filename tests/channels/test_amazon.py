@@ -60,7 +60,7 @@ async def test_a_token_that_ended_early_is_renewed_once(seller: Seller) -> None:
 async def test_a_refused_key_needs_a_person(seller: Seller) -> None:
     seller.sandbox.break_with("amazon", auth_expired=1)
 
-    with pytest.raises(AuthExpired):
+    with pytest.raises(AuthExpired, match="invalid_grant"):
         await seller.pull()
 
 
@@ -83,6 +83,7 @@ async def test_a_wrong_secret_is_told_without_showing_it(open_seller: Opener, re
 
         await adapter.aclose()
         assert "hush-hush" not in f"{refused.value!r} {wrong!r}"
+        assert "401 invalid_client" in str(refused.value)
 
 
 @pytest.mark.parametrize(

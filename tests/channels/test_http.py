@@ -13,7 +13,14 @@ from itertools import pairwise
 import pytest
 from redis.asyncio import Redis
 
-from channels.base import BadAnswer, OutcomeUnknown, RetryLater, Throttled
+from channels.base import (
+    AuthExpired,
+    BadAnswer,
+    ChannelError,
+    OutcomeUnknown,
+    RetryLater,
+    Throttled,
+)
 from channels.http import ChannelHttp
 from channels.limits import Budget, Budgets
 
@@ -77,6 +84,7 @@ async def http(market: Market, redis: Redis) -> AsyncIterator[ChannelHttp]:
         timeout_seconds=1.0,
         body_bytes_max=BYTES_MAX,
         rate_header="x-rate",
+        words=lambda response: response.text,
     )
     yield client
     await client.aclose()
@@ -273,3 +281,16 @@ async def test_a_slow_channel_is_still_called_nearly_as_often_as_it_permits(
     assert min(gaps) >= 0.2
     # The answer takes half of the interval, and yet the next call leaves in time.
     assert sum(gaps[1:]) / len(gaps[1:]) <= 0.2 * 1.05 + 0.04
+
+
+REFUSED = [(401, AuthExpired), (403, AuthExpired), (500, OutcomeUnknown), (503, RetryLater)]
+
+
+@pytest.mark.parametrize(("status", "error"), REFUSED)
+async def test_a_refusal_bears_the_channels_own_code_cut_short(
+    market: Market, http: ChannelHttp, status: int, error: type[ChannelError]
+) -> None:
+    market.send = reply(b"px-04306\n<b>" + b"x" * 500, "content-type: text/plain", status=status)
+    with pytest.raises(error, match=rf"^any: {status} px-04306 b x+(,|$)") as caught:
+        await http.send("POST", "/", endpoint="any", writes=True)
+    assert len(str(caught.value)) < 120

@@ -105,6 +105,7 @@ async def test_a_wrong_key_is_for_a_person_and_not_shown(shop: Shop) -> None:
     with pytest.raises(AuthExpired) as caught:
         await stranger.read_order("1")
     assert "SLguessed" not in str(caught.value)
+    assert "401 ES04-01" in str(caught.value)
     assert "SLguessed" not in repr(RakutenCredentials(service_secret="a", license_key="SLguessed"))
     await stranger.aclose()
 

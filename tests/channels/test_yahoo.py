@@ -17,6 +17,7 @@ from channels.base import (
     RetryLater,
     Throttled,
 )
+from channels.keep import MemoryKeep
 from channels.yahoo.adapter import YahooCredentials, YahooSettings
 from channels.yahoo.budgets import BUDGETS, budgets
 from inventory.vocabulary import (
@@ -120,3 +121,17 @@ def test_a_key_that_cannot_seal_is_refused_at_once() -> None:
 def test_wrong_settings_are_named(wrong: dict[str, Any]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"seller_id": "my-store"} | wrong, YahooSettings)
+
+
+async def test_a_refusal_names_yahoos_code(store: Store) -> None:
+    store.sandbox.break_with(KIND, auth_expired={"value": 1, "endpoint": "orderInfo"})
+    with pytest.raises(AuthExpired, match=r"^yahoo\.order_info: 401 px-04102"):
+        await store.adapter.read_order("1")
+
+
+async def test_a_refused_application_is_named(store: Store) -> None:
+    stranger = store.connect({"client_secret": "guessed"}, keep=MemoryKeep())
+    with pytest.raises(AuthExpired, match="401 invalid_client") as caught:
+        await stranger.read_order("1")
+    assert "guessed" not in str(caught.value)
+    await stranger.aclose()

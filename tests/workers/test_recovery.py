@@ -15,7 +15,7 @@ from inventory.doorbell import Doorbell, make_celery
 from inventory.inbox import HANDLE_MAX
 from inventory.vocabulary import OrderLine, OrderSeen
 from tests.workers.night import KINDS, PUSHES, Night, channel_sku
-from workers import process, pull, push, reconcile, sweep
+from workers import process, pull, push, reconcile, sender, sweep
 from workers.runtime import Runtime
 
 HELD_SECONDS_MAX = 10
@@ -93,7 +93,7 @@ async def test_a_push_without_an_end_is_given_up_in_time(
 ) -> None:
     await night.open("rakuten", units=10)
     await night.damage(2)
-    monkeypatch.setattr(push, "CALL_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(sender, "CALL_SECONDS_MAX", 0.5)
     night.wire.hold(PUSHES["rakuten"])
 
     async with asyncio.timeout(HELD_SECONDS_MAX):
