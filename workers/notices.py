@@ -67,7 +67,8 @@ async def _read(runtime: Runtime, channel_id: int, order_ref: str, ids: Sequence
     if order is not None:
         stored = await runtime.inbox.receive_orders(channel_id, [order])
         await runtime.inbox.handle(stored)
-        await read_restocked(runtime, channel_id, stored)
+        if adapter.capabilities.restocks:
+            await read_restocked(runtime, channel_id, stored)
     async with runtime.database.transaction() as session:
         found = order is not None
         await notices.served(session, ids, found=found, now=runtime.clock.now())

@@ -59,7 +59,7 @@ async def pull_once(runtime: Runtime, channel_id: int) -> tuple[int, float]:
     except ChannelError as error:
         pause = await _failed(runtime, channel_id, error)
         return 0, pause
-    stored = await store(runtime, channel_id, pulled)
+    stored = await store(runtime, channel_id, pulled, restocks=adapter.capabilities.restocks)
     hurried = await _hurried(adapter)
     pause = hurried if await _is_busy(runtime) else adapter.capabilities.pull_seconds_quiet
     now = runtime.clock.now()
@@ -96,7 +96,9 @@ async def seen_hints(session: AsyncSession, channel_id: int, now: datetime) -> d
     return {row.order_ref: row.hint for row in rows}
 
 
-async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:
+async def store(
+    runtime: Runtime, channel_id: int, pulled: Pulled, *, restocks: bool = False
+) -> int:
     """Store what was pulled, book it, then move the cursor; the watermark only past what is booked.
 
     The raise barrier trusts the watermark, so it stays behind any order that is stored and not
@@ -107,8 +109,9 @@ async def store(runtime: Runtime, channel_id: int, pulled: Pulled) -> int:
         await runtime.inbox.park(channel_id, subject=order_ref, code="malformed", detail=problem)
     for start in range(0, len(ids), HANDLE_MAX):
         await runtime.inbox.handle(ids[start : start + HANDLE_MAX])
-    if ids:
+    if ids and restocks:
         await read_restocked(runtime, channel_id, ids)
+    if ids:
         runtime.ring("refresh")
     values: dict[str, Any] = {"cursor": pulled.cursor, "pulled_at": runtime.clock.now()}
     async with runtime.database.transaction() as session:
@@ -133,11 +136,9 @@ async def read_restocked(runtime: Runtime, channel_id: int, event_ids: Sequence[
 
     Where the worker dies before, the reading in turn finds it.
     """
-    adapter = await runtime.adapter(channel_id)
-    if adapter.capabilities.restocks:
-        async with runtime.database.transaction() as session:
-            await endings.read_restocked(session, event_ids, runtime.clock.now())
-        runtime.ring("read", channel_id)
+    async with runtime.database.transaction() as session:
+        await endings.read_restocked(session, event_ids, runtime.clock.now())
+    runtime.ring("read", channel_id)
 
 
 async def _is_busy(runtime: Runtime) -> bool:
