@@ -26,7 +26,8 @@ class Arrivals:
 
     An answer comes after the call has arrived, and the way back and the channel's own work take
     part of the trip. So the shortest of the last trips is taken off an answer's time: whatever a
-    call took longer than that may all have been on its way there.
+    call took longer than that may all have been on its way there. While fewer than sixteen trips
+    are known, the shortest of them may be a long one, and nothing is taken off.
     """
 
     def __init__(self) -> None:
@@ -36,5 +37,6 @@ class Arrivals:
         """An answer begins now: when its call had arrived at the latest (the monotonic clock)."""
         now = time.monotonic()
         trips = self._trips[endpoint]
+        known = min(trips) if len(trips) == ROUND_TRIPS else 0.0
         trips.append(now - trip.left_at)
-        return now - min(trips)
+        return now - min(known, trips[-1])

@@ -20,6 +20,9 @@ from inventory.listings import Margins
 from inventory.models import Base
 from inventory.processes import Supervisor
 
+# Helpers that assert say as much as tests when they fail.
+pytest.register_assert_rewrite("tests.hostile.agreement", "tests.workers.night")
+
 TEMPLATE = "hikiate_template"
 HASTY = ("fsync", "synchronous_commit", "full_page_writes")
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 import pytest
 from redis.asyncio import Redis
 
+from channels.arrivals import ROUND_TRIPS, Arrivals, Trip
 from channels.base import (
     AuthExpired,
     BadAnswer,
@@ -244,12 +245,10 @@ async def test_the_channels_own_word_on_its_rate_reaches_the_budget(
     assert 0.005 < throttled.value.seconds <= 0.01
 
 
-async def test_a_call_held_up_on_its_way_keeps_its_distance_to_the_next(
+async def test_a_first_call_held_up_on_its_way_keeps_its_distance_to_the_next(
     market: Market, http: ChannelHttp
 ) -> None:
     quick = reply(b"{}", JSON)
-    for _ in range(2):
-        await http.send("GET", "/", endpoint="one")
 
     async def arriving_late(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.15)
@@ -264,23 +263,24 @@ async def test_a_call_held_up_on_its_way_keeps_its_distance_to_the_next(
     assert min(later - sooner for sooner, later in pairwise(market.arrivals)) >= 0.2
 
 
-async def test_a_slow_channel_is_still_called_nearly_as_often_as_it_permits(
-    market: Market, http: ChannelHttp
+def test_only_the_shortest_of_sixteen_trips_is_taken_off_an_answers_time(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    quick = reply(b"{}", JSON)
+    arrivals, now = Arrivals(), 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
 
-    async def slow(writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.1)
-        await quick(writer)
+    def arrived_before(answer_after: float) -> float:
+        """How long before its answer a call is taken to have arrived, if it had left so long ago."""
+        trip = Trip()
+        trip.left_at = now - answer_after
+        return now - arrivals.answered("one", trip)
 
-    market.send = slow
-    for _ in range(10):
-        await http.send("GET", "/", endpoint="one")
-
-    gaps = [later - sooner for sooner, later in pairwise(market.arrivals)]
-    assert min(gaps) >= 0.2
-    # The answer takes half of the interval, and yet the next call leaves in time.
-    assert sum(gaps[1:]) / len(gaps[1:]) <= 0.2 * 1.05 + 0.04
+    trips = [0.5, *[0.25] * (ROUND_TRIPS - 1)]
+    assert [arrived_before(trip) for trip in trips] == [0.0] * ROUND_TRIPS
+    assert arrived_before(3.0) == 0.25
+    assert arrived_before(0.125) == 0.125
+    assert [arrived_before(3.0) for _ in range(ROUND_TRIPS)] == [0.125] * ROUND_TRIPS
+    assert arrived_before(4.0) == 3.0
 
 
 REFUSED = [(401, AuthExpired), (403, AuthExpired), (500, OutcomeUnknown), (503, RetryLater)]
