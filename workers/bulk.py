@@ -70,11 +70,14 @@ async def _begin(runtime: Runtime, adapter: Adapter, channel_id: int) -> int:
     except (OutcomeUnknown, TimeoutError) as error:
         doubt = publishing.unknown([row.channel_sku for row in pushes], detail=error)
         await _end(runtime, [claim.push_id for claim in claims], doubt, failure="outcome_unknown")
+        log.warning("bulk_in_doubt", channel_id=channel_id, detail=repr(error))
         return 0
     except (RetryLater, AuthExpired) as error:
+        log.warning("bulk_failed", channel_id=channel_id, code=error.code, detail=str(error))
         await _end(runtime, [claim.push_id for claim in claims], [], failure=error.code)
         return 0
     except ChannelError as error:
+        log.warning("bulk_refused", channel_id=channel_id, code=error.code, detail=str(error))
         wrong = [each for claim in claims for each in refused(claim, error)]
         await _end(runtime, [claim.push_id for claim in claims], wrong, failure=error.code)
         return 0

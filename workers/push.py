@@ -16,7 +16,7 @@ from inventory import alerts, bulks, listings, publishing, readings, resyncs, sh
 from inventory.models import Channel
 from inventory.vocabulary import Kind
 from workers.sender import send, warn
-from workers.waiting import waiting
+from workers.waiting import waiting, zeros_wait
 
 if TYPE_CHECKING:
     from channels.base import Adapter
@@ -77,7 +77,16 @@ async def push(runtime: Runtime, channel_id: int, lane: str) -> int:
     if line.more:
         # The next one need not wait for the sweep.
         runtime.ring("push", channel_id, lane)
+    if lane != "zero":
+        await _ring_zeros(runtime, channel_id)
     return sent
+
+
+async def _ring_zeros(runtime: Runtime, channel_id: int) -> None:
+    """A number that was computed anew when it was claimed may have become a zero."""
+    async with runtime.database.sessions() as session:
+        if await zeros_wait(session, channel_id, runtime.clock.now()):
+            runtime.ring("push", channel_id, "zero")
 
 
 class Line:

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
 # Of the very many listings, only those are looked at that an index knows to be stale, to be read
 # or marked; the first one found is enough.
-_WAITING = text("""
-SELECT c.id,
+_ZEROS = """
   EXISTS (SELECT FROM listing l WHERE l.channel_id = c.id
     AND l.revision_published < l.revision_wanted AND (l.not_before IS NULL OR l.not_before <= :now)
-    AND l.lane = 'zero' AND l.zero_push_id IS NULL) AS zeros,
+    AND l.lane = 'zero' AND l.zero_push_id IS NULL) AS zeros
+"""
+_WAITING = text(f"""
+SELECT c.id, {_ZEROS},
   EXISTS (SELECT FROM listing l WHERE l.channel_id = c.id
     AND l.revision_published < l.revision_wanted AND (l.not_before IS NULL OR l.not_before <= :now)
     AND l.push_id IS NULL AND (l.lane = 'lower' OR l.lane = 'raise' AND (
@@ -31,7 +33,8 @@ SELECT c.id,
   EXISTS (SELECT FROM push p WHERE p.channel_id = c.id AND p.ended_at IS NULL
     AND p.lane = 'bulk') AS jobs
 FROM channel c WHERE c.kind <> 'house' ORDER BY c.id
-""")
+""")  # noqa: S608 -- constants
+_ZEROS_WAIT = text(f"SELECT {_ZEROS} FROM channel c WHERE c.id = :channel")  # noqa: S608 -- constants
 
 Work = tuple[str, tuple[int] | tuple[int, str]]
 
@@ -51,3 +54,8 @@ async def waiting(session: AsyncSession, now: datetime) -> list[Work]:
         if jobs:
             work.append(("bulk", (channel_id,)))
     return work
+
+
+async def zeros_wait(session: AsyncSession, channel_id: int, now: datetime) -> bool:
+    """Whether zeros of a channel wait to be sent."""
+    return bool(await session.scalar(_ZEROS_WAIT, {"channel": channel_id, "now": now}))

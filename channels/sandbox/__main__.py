@@ -13,6 +13,9 @@ import uvicorn
 
 from channels.sandbox.server import create_app
 
+# A server that closes an idle connection sooner than its clients do cuts calls that just left.
+KEEP_ALIVE_SECONDS = 75
+
 
 class Server(uvicorn.Server):
     """Says where it serves, once it does."""
@@ -49,6 +52,7 @@ def main() -> None:
         create_app(seed=arguments.seed, options=arguments.options),
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     with listening:

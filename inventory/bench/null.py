@@ -14,6 +14,7 @@ from inventory.api.paging import PathText
 from inventory.api.reservations import NewReservation, ReservationAnswer
 from inventory.app import create_app
 from inventory.bench.servers import NULL
+from inventory.commands.house import KEEP_ALIVE_SECONDS
 from inventory.facts import Status
 from inventory.security import Scope
 
@@ -59,6 +60,7 @@ def main(port: int) -> None:
         http="httptools",
         log_config=None,
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 

@@ -13,6 +13,8 @@ import typer
 
 QUEUES = ("intake", "publish")
 THREADS = 16
+# Clients and proxies keep idle connections for up to a minute; who closes first must be the client.
+KEEP_ALIVE_SECONDS = 75
 DATA_DIR = Path(".hikiate")
 ENVIRONMENT_FILE = "environment.json"
 
@@ -107,6 +109,7 @@ def api(
         http="httptools",
         log_config=None,
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from channels.sandbox.__main__ import KEEP_ALIVE_SECONDS
 from channels.sandbox.server import create_app
 
 START_SECONDS_MAX = 20.0
@@ -27,7 +28,11 @@ class SandboxProcess:
     def __init__(self, options: Mapping[str, Mapping[str, Any]] | None = None) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(create_app(options=options), log_level="critical")
+        config = uvicorn.Config(
+            create_app(options=options),
+            log_level="critical",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(
             target=asyncio.run, args=(self._server.serve(sockets=[self._socket]),)

@@ -24,6 +24,11 @@ def budgets_of(
     return Budgets(redis, channel_id=channel_id, budgets=budgets, credential=credential)
 
 
+def about(wait: float, seconds: float) -> bool:
+    """Whether a wait has begun at so many seconds, some of which may be over on a busy machine."""
+    return 0.6 * seconds < wait <= 1.01 * seconds
+
+
 async def test_a_few_tokens_of_a_burst_are_kept_for_the_urgent(redis: Redis) -> None:
     budgets = budgets_of(redis, FEED)
     await budgets.fill()
@@ -55,7 +60,7 @@ async def test_a_budget_per_key_is_shared_by_two_shops_and_names_no_secret(redis
     for endpoint in ("feed", "own"):
         await one.take(endpoint, longest_wait_seconds=0)
 
-    assert await two.level("feed") == pytest.approx(1, abs=0.1)
+    assert 1 <= await two.level("feed") < 1.5
     assert await two.level("own") == 2
     assert await other.level("feed") == 2
     assert not any(b"4711" in key for key in await redis.keys())
@@ -73,16 +78,16 @@ async def test_the_channels_own_word_on_its_rate_corrects_the_bucket(redis: Redi
                 return throttled.seconds
         raise AssertionError("nothing holds it")
 
-    assert await wait() == pytest.approx(10, abs=0.5)
+    assert about(await wait(), 10)
     await budgets.learn("patch", 0.2)
-    assert await wait() == pytest.approx(5, abs=0.5)
+    assert about(await wait(), 5)
     await budgets.learn("patch", 1e9)
-    assert await wait() == pytest.approx(1, abs=0.5)
+    assert about(await wait(), 1)
     await budgets.learn("patch", 1e-9)
-    assert await wait() == pytest.approx(100, abs=5)
+    assert about(await wait(), 100)
     for nonsense in (0.0, -1.0, float("nan")):
         await budgets.learn("patch", nonsense)
-    assert await wait() == pytest.approx(100, abs=5)
+    assert about(await wait(), 100)
 
 
 async def test_what_was_learned_is_forgotten_in_time(
@@ -96,7 +101,7 @@ async def test_what_was_learned_is_forgotten_in_time(
 
     with pytest.raises(Throttled) as throttled:
         await budgets.take("patch", longest_wait_seconds=0)
-    assert throttled.value.seconds == pytest.approx(10, abs=1)
+    assert about(throttled.value.seconds, 10)
 
 
 async def test_a_refusal_empties_the_bucket_for_as_long_as_the_channel_asks(redis: Redis) -> None:
@@ -107,7 +112,7 @@ async def test_a_refusal_empties_the_bucket_for_as_long_as_the_channel_asks(redi
 
     with pytest.raises(Throttled) as throttled:
         await budgets.take("many", longest_wait_seconds=1)
-    assert throttled.value.seconds == pytest.approx(30, abs=1)
+    assert about(throttled.value.seconds, 30)
     [seen] = await budgets.observed()
     assert (seen.endpoint, seen.used, seen.refused) == ("many", 0, 1)
 
@@ -125,14 +130,14 @@ async def test_calls_are_counted_for_whoever_looks(redis: Redis) -> None:
 
 
 async def test_a_call_granted_long_before_it_arrives_counts_from_its_arrival(redis: Redis) -> None:
-    budget = Budget(endpoint="slow", seconds=1.0, burst=2)
+    budget = Budget(endpoint="slow", seconds=10.0, burst=2)
     budgets = budgets_of(redis, budget)
     await budgets.fill()
     now = time.monotonic()
 
-    await budgets.done(Grant(budget=budget, token="x", cost=2, at=now - 5), arrived_at=now)
+    await budgets.done(Grant(budget=budget, token="x", cost=2, at=now - 60), arrived_at=now)
 
-    assert await budgets.level("slow") == pytest.approx(0, abs=0.1)
+    assert 0 <= await budgets.level("slow") < 1
 
 
 async def test_without_valkey_no_call_is_made_and_nothing_else_breaks(tmp_path: Path) -> None:

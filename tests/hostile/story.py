@@ -38,9 +38,13 @@ class Story:
         await self.round()
 
     async def round(self) -> None:
-        """One pull of both shops and one push round, after which no raise was unlawful."""
+        """One pull of both shops and one push round, after which no raise was unlawful.
+
+        What the round left in doubt is read back in it, as a worker would at the end of the push.
+        """
         await self.night.pull_all()
         await self.night.rounds(1)
+        await self.night.read_back()
         await lawful(self.night)
 
     async def named(self) -> None:
