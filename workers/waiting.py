@@ -34,7 +34,9 @@ SELECT c.id, {_ZEROS},
     AND p.lane = 'bulk') AS jobs
 FROM channel c WHERE c.kind <> 'house' ORDER BY c.id
 """)  # noqa: S608 -- constants
-_ZEROS_WAIT = text(f"SELECT {_ZEROS} FROM channel c WHERE c.id = :channel")  # noqa: S608 -- constants
+_ZEROS_WAIT = text(f"""
+SELECT {_ZEROS} FROM channel c WHERE c.id = :channel
+""")  # noqa: S608 -- constants
 
 Work = tuple[str, tuple[int] | tuple[int, str]]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.hostile.agreement import agree, lawful
 from tests.workers.night import Night
+from workers import push
 
 PUSH_ROUNDS_MAX = 2
 
@@ -44,8 +45,16 @@ class Story:
         """
         await self.night.pull_all()
         await self.night.rounds(1)
-        await self.night.read_back()
+        await self._read_back()
         await lawful(self.night)
+
+    async def _read_back(self) -> None:
+        runtime = self.night.runtime
+        async with runtime.database.sessions() as session:
+            waiting = await push.waiting(session, runtime.clock.now())
+        for work in waiting:
+            if work[0] == "read":
+                await self.night.do(*work)
 
     async def named(self) -> None:
         """Health names the shop that is struck, and does not say that the other one fails."""

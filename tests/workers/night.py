@@ -215,12 +215,6 @@ class Night(Seen):
             waiting = await push.waiting(session, self.runtime.clock.now())
         await asyncio.gather(*(self.do(*work) for work in waiting))
 
-    async def read_back(self) -> None:
-        """Read whatever is due to be read."""
-        async with self.runtime.database.sessions() as session:
-            waiting = await push.waiting(session, self.runtime.clock.now())
-        await asyncio.gather(*(self.do(*work) for work in waiting if work[0] == "read"))
-
     async def rounds(self, count: int) -> None:
         """Push rounds, the pauses between tries left out."""
         for _ in range(count):
