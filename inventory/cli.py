@@ -22,6 +22,7 @@ from inventory.commands import (
     ledger,
     reconcile,
     soak,
+    status,
 )
 from inventory.commands import demo as demo_command
 from inventory.commands.keys import keys
@@ -49,7 +50,7 @@ app = typer.Typer(
 app.command()(demo_command.demo)
 app.command()(house.up)
 app.command()(house.sandbox)
-app.command()(house.status)
+app.command()(status.status)
 app.command()(house.migrate)
 app.command()(house.api)
 app.command()(house.worker)
@@ -89,7 +90,9 @@ def main() -> None:
         typer.echo(f"hikiate: {error}", err=True)
         sys.exit(2)
     except OSError as error:
-        typer.echo(f"hikiate: {error}; does the house run here? (hikiate up)", err=True)
+        # What names a file is about that file; anything else is a server that does not answer.
+        hint = "" if error.filename else "; does the house run here? (hikiate up)"
+        typer.echo(f"hikiate: {error}{hint}", err=True)
         sys.exit(1)
 
 

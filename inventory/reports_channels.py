@@ -95,11 +95,15 @@ class Availability(Struct, frozen=True, kw_only=True):
 
 
 class ChannelStatus(Struct, frozen=True, kw_only=True):
-    """How one channel is doing. Sales are orders and units placed since midnight in Tokyo."""
+    """How one channel is doing. Sales are orders and units placed since midnight in Tokyo.
+
+    `live_at` null: nothing is published to it until somebody lets it go live.
+    """
 
     channel: str
     kind: str
     frozen: bool
+    live_at: datetime | None
     pulled_at: datetime | None
     watermark: datetime | None
     listings: int
@@ -219,7 +223,8 @@ async def availability(
 
 
 _STATUS = text("""
-SELECT c.code AS channel, c.kind, c.frozen, c.pulled_at, c.watermark, c.failing_since, c.failure,
+SELECT c.code AS channel, c.kind, c.frozen, c.live_at, c.pulled_at, c.watermark,
+  c.failing_since, c.failure,
   listed.listings, listed.listings_stale,
   extract(epoch FROM cast(:now AS timestamptz) - listed.oldest)::float8 AS oldest_stale_seconds,
   sold.orders_today, sold.units_today,

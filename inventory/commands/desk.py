@@ -124,8 +124,11 @@ def list_events(
             )
             return list(found)
 
-    for event, channel in _with_database(read):
+    found = _with_database(read)
+    for event, channel in found:
         typer.echo(f"{event.id}  {channel}  {event.subject}  {event.code}  {event.detail}")
+    if not found:
+        typer.echo(f"no event is {state}", err=True)
 
 
 @events.command()

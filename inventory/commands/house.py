@@ -143,43 +143,6 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port, 0 for a free one.", min=0, max=65535)] = 0,
     seed: Annotated[int, typer.Option(help="Seed of shoppers and faults.")] = 1,
 ) -> None:
-    """Run the sandbox's four marketplaces alone."""
+    """Run the sandbox alone: four marketplaces, and an EC-CUBE store."""
     command = ["-m", "channels.sandbox", "--port", str(port), "--seed", str(seed)]
     os.execv(sys.executable, [sys.executable, *command])
-
-
-def status(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the command line
-    """How the house is doing: channels, stale listings, what is late. Exit code 1 if late."""
-    figures, late = asyncio.run(_status())
-    if json_out:
-        typer.echo(json.dumps({"status": figures, "late": late}, default=str))
-    else:
-        for name, value in figures.items():
-            if name != "channels":
-                typer.echo(f"{name}: {value}")
-        for channel in figures["channels"]:
-            typer.echo("  " + "  ".join(f"{name} {value}" for name, value in channel.items()))
-        for found in late:
-            word = "SOON" if found["warning"] else "LATE"
-            typer.echo(f"{word} {found['what']} {found['channel'] or ''} {found['detail']}")
-    if any(not found["warning"] for found in late):
-        raise typer.Exit(1)
-
-
-async def _status() -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    import msgspec
-
-    from inventory import health, reports_channels
-    from inventory.clock import Clock
-    from inventory.db import Database
-
-    settings = settings_here()
-    database = Database(settings.database_url)
-    try:
-        async with database.sessions() as session:
-            now = Clock().now()
-            figures = await reports_channels.status(session, now)
-            late = await health.findings(session, settings, now)
-    finally:
-        await database.aclose()
-    return msgspec.to_builtins(figures), msgspec.to_builtins(late)

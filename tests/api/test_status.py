@@ -66,6 +66,7 @@ async def test_status_counts_sales_pushes_and_old_numbers(
 
     status = (await admin.get("/status")).json()
 
+    assert status["channels"][0]["live_at"] is not None
     assert status == {
         "as_of": NOON,
         "frozen": False,
@@ -74,6 +75,7 @@ async def test_status_counts_sales_pushes_and_old_numbers(
                 "channel": "web",
                 "kind": "own_store",
                 "frozen": False,
+                "live_at": status["channels"][0]["live_at"],
                 "pulled_at": "2026-11-21T11:59:55Z",
                 "watermark": "2026-11-21T11:59:55Z",
                 "listings": 1,
