@@ -1,0 +1,183 @@
+"""Commands of the order desk about buyers: the decision table, wishes on record, drafts."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inventory.commands.house import JsonOut, settings_here
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from inventory.reason_table import RowShown
+
+ROWS_MAX = 100
+NEWEST = 2**62
+
+desk = typer.Typer(help="The decision table, buyers' wishes, and messages to buyers.")
+
+Cancellation = Annotated[int, typer.Argument(help="The cancellation's number.", min=1)]
+Part = Annotated[bool, typer.Option("--part", help="Only a part of the order is short.")]
+Person = Annotated[str, typer.Option(help="The name of the person who did it.")]
+
+
+def _told(work: Callable[[AsyncSession], Awaitable[Any]]) -> Any:
+    """Do a piece of work in one transaction."""
+    from inventory.db import Database
+
+    async def run() -> Any:
+        database = Database(settings_here().database_url)
+        try:
+            async with database.transaction() as session:
+                return await work(session)
+        finally:
+            await database.aclose()
+
+    return asyncio.run(run())
+
+
+def _show(found: Any) -> None:
+    import msgspec
+
+    typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+
+
+def _by() -> str:
+    return f"command line, {getpass.getuser()}"
+
+
+@desk.command()
+def reasons(
+    market: Annotated[str, typer.Option(help="Only this marketplace, such as rakuten.")] = "",
+    asker: Annotated[str, typer.Option(help="Only rows about who asked.")] = "",
+    json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
+) -> None:
+    """Print the decision table: what may be done about an order, why, and does it count."""
+    from inventory import reason_table
+    from inventory.reasons import Asker, Market
+
+    for word, known, name in ((market, Market, "--market"), (asker, Asker, "--asker")):
+        if word and word not in {each.value for each in known}:
+            raise typer.BadParameter(f"{name}: one of {', '.join(each.value for each in known)}")
+    table = reason_table.shown(Market(market) if market else None, Asker(asker) if asker else None)
+    if json_out:
+        _show(table)
+        return
+    for row in table.rows:
+        typer.echo(_line(row))
+    typer.echo("what no row lists is refused to a person; never, anywhere:")
+    for never in table.never:
+        typer.echo(f"  ({never.letter}) {never.words}")
+
+
+def _line(row: RowShown) -> str:
+    case = "  ".join(
+        "/".join(words)
+        for words in (row.states, row.askers, row.ship_notices, row.fulfilments, row.extents)
+    )
+    codes = "/".join(row.reason_codes) or "-"
+    return f"{row.market}  {case}: {row.action} {codes}, counts {row.counts}; {row.source}"
+
+
+@desk.command("buyer-asked")
+def buyer_asked(
+    channel: Annotated[str, typer.Argument(help="The channel's code.")],
+    order_ref: Annotated[str, typer.Argument(help="The order's number at the channel.")],
+    person: Annotated[str, typer.Option(help="The name of whoever read the buyer's message.")],
+    asked_at: Annotated[
+        str, typer.Option(help="When the buyer wrote, with time zone: 2026-11-20T18:00+09:00.")
+    ] = "",
+    reference: Annotated[str, typer.Option(help="Where the message lies; no buyer data.")] = "",
+) -> None:
+    """Put on record that a buyer asked to cancel, and propose it; a person approves."""
+    from inventory import buyer_requests
+    from inventory.buyer_requests import BuyerAsked
+    from inventory.clock import Clock
+
+    told = BuyerAsked(person=person, asked_at=_time(asked_at), reference=reference)
+
+    async def work(session: AsyncSession) -> Any:
+        now = Clock().now()
+        return await buyer_requests.record(session, channel, order_ref, told, by=_by(), now=now)
+
+    _show(_told(work))
+
+
+def _time(text: str) -> datetime | None:
+    from inventory.fields import moment
+
+    if not text:
+        return None
+    try:
+        return moment(datetime.fromisoformat(text))
+    except ValueError:
+        raise typer.BadParameter("--asked-at: a time such as 2026-11-20T18:00+09:00") from None
+
+
+@desk.command("messages")
+def list_messages() -> None:
+    """Print the newest messages that nobody has sent, one a line."""
+    from inventory import messages
+
+    async def work(session: AsyncSession) -> Any:
+        return await messages.unsent(session, before_id=NEWEST, limit=ROWS_MAX)
+
+    for row in _told(work):
+        due = f"  refund by {row.repay_due_at}" if row.repay_due_at else ""
+        typer.echo(f"{row.cancellation_id}  {row.channel}  {row.order_ref}{due}")
+
+
+@desk.command()
+def message(
+    cancellation: Cancellation,
+    part: Part = False,  # noqa: FBT002 -- a flag of the command line
+) -> None:
+    """Draft the message to the buyer and print it with the channel's rules."""
+    from inventory import messages
+    from inventory.clock import Clock
+    from inventory.reasons import Extent
+
+    async def work(session: AsyncSession) -> Any:
+        extent = Extent.PART if part else Extent.WHOLE
+        await messages.draft(session, cancellation, Clock().now(), extent=extent)
+        return await messages.message(session, cancellation)
+
+    drafted = _told(work)
+    typer.echo(f"{drafted.subject}\n\n{drafted.body}\n")
+    for note in drafted.notes:
+        typer.echo(f"※ {note}")
+
+
+@desk.command()
+def sent(cancellation: Cancellation, person: Person) -> None:
+    """Say that a person has sent the message to the buyer."""
+    from inventory import messages
+    from inventory.clock import Clock
+
+    async def work(session: AsyncSession) -> Any:
+        now = Clock().now()
+        await messages.mark_sent(session, cancellation, person=person, by=_by(), now=now)
+        return await messages.message(session, cancellation)
+
+    _show(_told(work))
+
+
+@desk.command()
+def repaid(cancellation: Cancellation, person: Person) -> None:
+    """Say that a person has seen to the refund, on the platform; its reminder ends."""
+    from inventory import messages
+    from inventory.clock import Clock
+
+    async def work(session: AsyncSession) -> Any:
+        now = Clock().now()
+        await messages.mark_repaid(session, cancellation, person=person, by=_by(), now=now)
+        return await messages.message(session, cancellation)
+
+    _show(_told(work))

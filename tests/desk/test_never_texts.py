@@ -1,0 +1,61 @@
+"""No text of ours asks a buyer to cancel, blames him, or leads around the marketplace."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+from inventory import draft_texts, drafts
+from inventory.drafts import Item, Money
+from inventory.reason_nevers import TextRefused, wrong_in
+from inventory.reasons import Extent, Market
+
+EVERY_DRAFT = list(product(Market, Money, Extent))
+
+
+@pytest.mark.parametrize(("market", "money", "extent"), EVERY_DRAFT)
+def test_a_no_draft_asks_a_buyer_to_cancel(market: Market, money: Money, extent: Extent) -> None:
+    draft = drafts.out_of_stock(
+        market, order_ref="o-1", items=[Item(name="Mug", units=1)], money=money, extent=extent
+    )
+    assert wrong_in(f"{draft.subject}\n{draft.body}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("お手数ですが、キャンセル申請をお願いいたします。", "cancel"),
+        ("マイページの注文履歴からお手続きください。", "cancel"),
+        ("お客様よりキャンセルのお手続きをいただけますと幸いです。", "cancel"),
+        ("キャンセルをお願いできますでしょうか。", "cancel"),
+        ("キャンセルリクエストを送ってくださいませ。", "cancel"),
+        ("Could you please cancel the order?", "cancel"),
+        ("You may file a cancellation request.", "cancel"),
+        ("お客様のご都合によるキャンセルとして承ります。", "buyer's wish"),
+        ("お客様のご希望によりキャンセルいたしました。", "buyer's wish"),
+        ("Cancelled at your request.", "buyer's wish"),
+        ("商品は発送済みです。", "shipment"),
+        ("ご指定の口座番号をお知らせください。", "outside"),
+        ("当店より直接ご返金いたします。", "outside"),
+        ("PayPayで送金いたします。", "outside"),
+        ("詳しくは https://example.com をご覧ください。", "around"),
+        ("shop@example.com までご連絡ください。", "around"),
+        ("お電話は 03-1234-5678 まで。", "around"),
+    ],
+)
+def test_a_g_texts_that_must_not_reach_a_buyer_are_known(text: str, why: str) -> None:
+    assert any(why in wrong for wrong in wrong_in(text))
+
+
+def test_a_a_text_of_ours_that_asks_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draft_texts, "CLOSING", "キャンセル申請をお願いいたします。")
+    with pytest.raises(TextRefused, match="asks the buyer to cancel"):
+        drafts.out_of_stock(Market.AMAZON, order_ref="o-1", items=[], money=Money.NOT_TAKEN)
+
+
+def test_a_a_skus_name_cannot_ask_either() -> None:
+    items = [Item(name="キャンセル申請をお願いします", units=1), Item(name="Mug", units=2)]
+    draft = drafts.out_of_stock(Market.RAKUTEN, order_ref="o-1", items=items, money=Money.DEPENDS)
+    assert "申請" not in draft.body
+    assert ("【商品名】" in draft.placeholders, "Mug" in draft.body) == (True, True)
