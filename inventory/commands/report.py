@@ -1,0 +1,195 @@
+"""Commands that report: the penalty record over a period, and what one more would do."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from inventory.commands.ledger_months import JsonOut, now, print_table, run
+
+if TYPE_CHECKING:
+    from inventory.db import Database
+    from inventory.penalty_dry_run import DryRun
+    from inventory.penalty_report import PenaltyReport
+
+TOKYO = ZoneInfo("Asia/Tokyo")
+RATES_FROM = 2
+
+reports = typer.Typer(help="Reports about the past, and questions about what would be.")
+
+PeriodName = Annotated[str, typer.Option(help="week or month: 7 or 30 days.")]
+LastDay = Annotated[
+    str | None, typer.Option(help="The last day, such as 2026-11-20, Tokyo; today if none.")
+]
+OneChannel = Annotated[str | None, typer.Option(help="Only this channel's code.")]
+CsvOut = Annotated[str | None, typer.Option("--csv", help="Write a table there, or - .")]
+TableName = Annotated[str, typer.Option(help="Which table --csv writes: rates, causes, entries.")]
+ChartOut = Annotated[
+    str | None, typer.Option(help="Write a chart there: a name that ends in .svg or .html.")
+]
+
+
+@reports.command("penalties")
+def penalties(
+    period: PeriodName = "week",
+    last_day: LastDay = None,
+    channel: OneChannel = None,
+    csv_out: CsvOut = None,
+    table: TableName = "rates",
+    chart: ChartOut = None,
+    json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
+) -> None:
+    """Print what ended orders did to each metric, day by day, with headroom, causes and cost."""
+    from inventory.penalty_tables import Table
+
+    if table not in set(Table):
+        raise typer.BadParameter(f"table must be one of {', '.join(Table)}")
+    format_ = _chart_format(chart) if chart else None
+    chosen = (_period(period), _day(last_day), channel)
+    report, rows = run(lambda database: _read(database, *chosen, table if csv_out else None))
+    if csv_out:
+        from inventory import penalty_tables
+
+        _write(csv_out, penalty_tables.as_csv(penalty_tables.heading_of(Table(table)), rows))
+    if chart and format_:
+        from inventory import penalty_chart
+
+        _write(chart, penalty_chart.drawn(report, penalty_chart.Format(format_)))
+    if json_out:
+        _print_json(report)
+    elif csv_out != "-":
+        _print_report(report)
+
+
+def _period(name: str) -> Any:
+    from inventory.penalty_report import Period
+
+    if name not in set(Period):
+        raise typer.BadParameter(f"period must be one of {', '.join(Period)}")
+    return Period(name)
+
+
+def _day(entered: str | None) -> date | None:
+    from inventory.errors import BadInput
+
+    try:
+        return date.fromisoformat(entered) if entered else None
+    except ValueError:
+        raise BadInput(f"{entered!r} is no day: write it as 2026-11-20") from None
+
+
+def _chart_format(name: str) -> str:
+    from inventory.penalty_chart import Format
+
+    ending = Path(name).suffix.removeprefix(".").lower()
+    if ending not in set(Format):
+        raise typer.BadParameter("a chart's name ends in .svg or .html")
+    return ending
+
+
+async def _read(
+    database: Database, period: Any, last_day: date | None, channel: str | None, table: str | None
+) -> tuple[PenaltyReport, Any]:
+    from inventory import penalty_report, penalty_tables
+
+    async with database.sessions() as session:
+        report = await penalty_report.report(
+            session, period=period, now=now(), last_day=last_day, channel=channel
+        )
+        if table is None:
+            return report, []
+        return report, await penalty_tables.rows_of(session, report, penalty_tables.Table(table))
+
+
+def _write(name: str, content: str) -> None:
+    """A file is put in its place when it is whole."""
+    if name == "-":
+        typer.echo(content, nl=False)
+        return
+    unfinished = Path(f"{name}.part")
+    unfinished.write_text(content, encoding="utf-8", newline="")
+    unfinished.replace(name)
+    typer.echo(f"{len(content)} characters in {name}", err=True)
+
+
+def _print_json(found: Any) -> None:
+    import msgspec
+
+    typer.echo(json.dumps(msgspec.to_builtins(found), ensure_ascii=False, indent=2))
+
+
+def _print_report(report: PenaltyReport) -> None:
+    from inventory import penalty_tables
+
+    typer.echo(
+        f"penalties of {report.first_day} to {report.last_day}, Tokyo days;"
+        f" as of {_tokyo(report.as_of)} (Tokyo)"
+    )
+    heading = penalty_tables.RATES[RATES_FROM:]
+    for each in report.channels:
+        typer.echo(f"\n{each.channel} ({each.kind})")
+        for said in penalty_tables.sentences(each):
+            typer.echo(f"  {said}")
+        rows = [_blank(row[RATES_FROM:]) for row in penalty_tables.rates(each)]
+        print_table(heading, rows)
+    typer.echo("\nends by SKU and cause")
+    if not report.causes:
+        typer.echo("  none in this period")
+    else:
+        print_table(penalty_tables.CAUSES, [_blank(row) for row in penalty_tables.causes(report)])
+    for number, what in (
+        (report.causes_left_out, "rows of causes"),
+        (report.channels_left_out, "channels"),
+    ):
+        if number:
+            typer.echo(f"{number} {what} are left out here; name a channel")
+
+
+def _blank(row: Any) -> list[object]:
+    """What is unknown is a dash."""
+    return ["-" if cell is None or cell == "" else cell for cell in row]
+
+
+def _tokyo(moment: datetime) -> str:
+    return f"{moment.astimezone(TOKYO):%Y-%m-%d %H:%M:%S}"
+
+
+@reports.command("dry-run")
+def dry_run(
+    channel: Annotated[str, typer.Argument(help="The channel's code.")],
+    order_ref: Annotated[str, typer.Argument(metavar="ORDER", help="The channel's name for it.")],
+    json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
+) -> None:
+    """Print what giving an order up for want of stock would do. Nothing is changed or sent."""
+    from inventory import penalty_dry_run, penalty_entries
+
+    async def ask(database: Database) -> DryRun:
+        async with database.sessions() as session:
+            return await penalty_dry_run.dry_run(session, channel, order_ref, now())
+
+    found = run(ask)
+    if json_out:
+        _print_json(found)
+        return
+    typer.echo(found.sentence)
+    typer.echo(f"  now: {found.headroom_before}")
+    typer.echo(f"  then: {found.headroom_after}")
+    worth = "unknown" if found.worth_yen is None else f"{found.worth_yen:,} yen"
+    total, parts = penalty_entries.total_of(found.cost), penalty_entries.parts_of(found.cost)
+    cost = "what it costs is not known" if total is None else f"it costs {total:,} yen"
+    if any(parts.values()):
+        cost += f" ({penalty_entries.in_words(parts)})"
+    typer.echo(f"  the order is worth {worth}; {cost}")
+    for back in found.stock:
+        typer.echo(
+            f"  {back.sku}: {back.units} units come back,"
+            f" available {back.available} → {back.available_after}"
+        )
+    if found.recorded:
+        entry = f", penalty entry {found.penalty}" if found.penalty else ""
+        typer.echo(f"  there is a cancellation of it already: {found.recorded}{entry}")
