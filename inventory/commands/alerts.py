@@ -1,0 +1,202 @@
+"""Commands about alerts: what fired, who takes care of it, what is watched."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inventory.commands.exchange import by_me
+from inventory.commands.house import JsonOut
+from inventory.commands.ledger_months import now, print_table, run
+
+if TYPE_CHECKING:
+    from inventory.alert_people import AlertRow
+    from inventory.alert_rules import RuleRow
+    from inventory.db import Database
+
+ROWS_MAX = 100
+NEWEST = 2**62
+HEADING = ("id", "kind", "subject", "team", "available", "a day", "cover", "order by", "order")
+RULE_HEADING = ("id", "kind", "about", "level", "margin", "team")
+
+alerts = typer.Typer(help="Alerts: what fired, who takes care of it, what is watched.")
+
+AlertId = Annotated[int, typer.Argument(metavar="ALERT", help="Its number.", min=1)]
+RuleId = Annotated[int, typer.Argument(metavar="RULE", help="Its number.", min=1)]
+State = Annotated[str, typer.Option(help="open or closed.")]
+Team = Annotated[str | None, typer.Option(help="The team that is told.")]
+Kind = Annotated[
+    str,
+    typer.Option(
+        help="low_stock, low_cover, stock_out, oversell, key_expiring, channel_silent, drift"
+        " or sync_health."
+    ),
+]
+Level = Annotated[
+    int | None, typer.Option(help="Units, days of cover, or days ahead of a stock-out.", min=0)
+]
+Margin = Annotated[
+    int | None, typer.Option(help="How far above the level it ends; else a fifth of it.", min=0)
+]
+Sku = Annotated[str | None, typer.Option(help="Only this SKU.")]
+Category = Annotated[str | None, typer.Option(help="Only SKUs of this category.")]
+Supplier = Annotated[str | None, typer.Option(help="Only SKUs of this supplier.")]
+Hours = Annotated[float, typer.Option(help="For how long, 90 days at most.", min=0.01)]
+
+
+def write_json(found: Any) -> None:
+    """Print what was found for programs."""
+    import msgspec
+
+    typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+
+
+@alerts.command("list")
+def list_alerts(
+    state: State = "open",
+    team: Team = None,
+    json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
+) -> None:
+    """Print the newest alerts of a state, each with what a buyer can act on now."""
+    from inventory import alert_people
+
+    async def read(database: Database) -> list[AlertRow]:
+        which = alert_people.Which(state=state, team=team)
+        async with database.sessions() as session:
+            return await alert_people.rows(
+                session, which, before_id=NEWEST, limit=ROWS_MAX, now=now()
+            )
+
+    rows = run(read)
+    if json_out:
+        write_json(rows)
+    else:
+        print_table(HEADING, [_line(row) for row in rows])
+
+
+def _line(row: AlertRow) -> Sequence[object]:
+    found = row.advice
+    if found is None:
+        return row.id, row.kind, row.subject, row.team or "-", *["-"] * 5
+    figures = (found.sold_per_day, found.days_of_cover, found.order_by, found.suggested_quantity)
+    shown = ("-" if figure is None else figure for figure in figures)
+    return row.id, row.kind, row.subject, row.team or "-", found.available, *shown
+
+
+@alerts.command("show")
+def show_alert(alert_id: AlertId) -> None:
+    """Print one alert with all that a buyer can act on, as JSON."""
+    from inventory import alert_people
+
+    async def read(database: Database) -> AlertRow:
+        async with database.sessions() as session:
+            return await alert_people.one(session, alert_id, now())
+
+    write_json(run(read))
+
+
+@alerts.command("ack")
+def acknowledge(alert_id: AlertId) -> None:
+    """Take care of an alert: it is not escalated."""
+    from inventory import alert_people
+
+    async def work(database: Database) -> AlertRow:
+        async with database.transaction() as session:
+            await alert_people.acknowledge(session, alert_id, by=by_me(), now=now())
+            return await alert_people.one(session, alert_id, now())
+
+    row = run(work)
+    typer.echo(f"{row.subject}: acknowledged by {row.acknowledged_by} at {row.acknowledged_at}")
+
+
+@alerts.command("snooze")
+def snooze(alert_id: AlertId, hours: Hours = 24.0) -> None:
+    """Say nothing of an alert for a while; what is still open then is told again."""
+    from inventory import alert_people
+
+    until = now() + timedelta(hours=hours)
+
+    async def work(database: Database) -> datetime:
+        async with database.transaction() as session:
+            await alert_people.snooze(session, alert_id, until=until, by=by_me(), now=now())
+        return until
+
+    typer.echo(f"nothing is said of it until {run(work)}")
+
+
+@alerts.command("rules")
+def list_rules(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the command line
+    """Print what is watched."""
+    from inventory import alert_rules
+
+    async def read(database: Database) -> list[RuleRow]:
+        async with database.sessions() as session:
+            return await alert_rules.rules(session, limit=10_000)
+
+    rows = run(read)
+    if json_out:
+        write_json(rows)
+    else:
+        print_table(RULE_HEADING, [_rule(row) for row in rows])
+
+
+def _rule(row: RuleRow) -> Sequence[object]:
+    about = {"sku": row.sku, "category": row.category, "supplier": row.supplier}
+    named = [f"{name} {value}" for name, value in about.items() if value is not None]
+    level = "-" if row.level is None else row.level
+    margin = "-" if row.clear_margin is None else row.clear_margin
+    return row.id, row.kind, *(named or ["everything"]), level, margin, row.team or "-"
+
+
+@alerts.command("watch")
+def add_rule(
+    *,
+    kind: Kind = "low_stock",
+    level: Level = None,
+    margin: Margin = None,
+    sku: Sku = None,
+    category: Category = None,
+    supplier: Supplier = None,
+    team: Team = None,
+) -> None:
+    """Watch a level, or say which team is told; what has crossed it already fires at once."""
+    from inventory import alert_rules
+
+    wish = {"kind": kind, "level": level, "clear_margin": margin, "sku": sku}
+    new = checked(wish | {"category": category, "supplier": supplier, "team": team})
+
+    async def work(database: Database) -> int:
+        async with database.transaction() as session:
+            return await alert_rules.add_rule(session, new, by=by_me(), now=now())
+
+    typer.echo(f"rule {run(work)}")
+
+
+def checked(wish: dict[str, Any]) -> Any:
+    """The rule, by the limits of the API's bodies. Raises `BadInput`."""
+    import msgspec
+
+    from inventory.alert_rules import NewRule
+    from inventory.errors import BadInput
+
+    try:
+        return msgspec.convert(wish, NewRule)
+    except msgspec.ValidationError as error:
+        raise BadInput(str(error)) from None
+
+
+@alerts.command("unwatch")
+def remove_rule(rule_id: RuleId) -> None:
+    """Switch a rule off; the alerts that it has open are closed."""
+    from inventory import alert_rules
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            await alert_rules.remove_rule(session, rule_id, by=by_me(), now=now())
+
+    run(work)
+    typer.echo(f"rule {rule_id} is off")

@@ -1,0 +1,215 @@
+"""Commands of the buyers' team: teams that are told, suppliers, how SKUs are bought."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inventory.commands.alerts import write_json
+from inventory.commands.exchange import by_me
+from inventory.commands.house import JsonOut
+from inventory.commands.ledger_months import now, print_table, run
+
+if TYPE_CHECKING:
+    from inventory.alert_content import BuyerAdvice
+    from inventory.db import Database
+    from inventory.suppliers import BuyingRow, SupplierRow
+    from inventory.teams import TeamRow
+
+FILE_ROWS_MAX = 200_000
+COLUMNS = ("sku", "category", "supplier", "pack_size")
+TEAM_HEADING = ("team", "name", "next", "after minutes", "digest over", "in minutes")
+SUPPLIER_HEADING = ("supplier", "name", "lead days", "cover days")
+
+teams = typer.Typer(help="Teams: who is told of alerts together, and who is next.")
+suppliers = typer.Typer(help="Suppliers: lead time, and how long an order should last.")
+buying = typer.Typer(help="How SKUs are bought: category, supplier, pack size; what to order.")
+
+Code = Annotated[str, typer.Argument(metavar="CODE", help="Its code.")]
+SkuCode = Annotated[str, typer.Argument(metavar="SKU", help="Its code.")]
+Name = Annotated[str, typer.Option(help="For people.")]
+File = Annotated[Path, typer.Argument(help="The file.", exists=True, dir_okay=False)]
+
+
+def _checked(wish: dict[str, Any], kind: Any) -> Any:
+    """The body, by the limits of the API. Raises `BadInput`."""
+    import msgspec
+
+    from inventory.errors import BadInput
+
+    try:
+        return msgspec.convert(wish, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadInput(str(error)) from None
+
+
+@teams.command("list")
+def list_teams(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the command line
+    """Print every team."""
+    from inventory.teams import teams as read_teams
+
+    async def read(database: Database) -> Sequence[TeamRow]:
+        async with database.sessions() as session:
+            return await read_teams(session)
+
+    rows = run(read)
+    if json_out:
+        write_json(rows)
+        return
+    lines = [
+        (
+            *(row.code, row.name, row.escalates_to or "-"),
+            *(row.escalate_minutes, row.digest_over, row.digest_minutes),
+        )
+        for row in rows
+    ]
+    print_table(TEAM_HEADING, lines)
+
+
+@teams.command("put")
+def put_team(
+    code: Code,
+    *,
+    name: Name = "",
+    next_team: Annotated[
+        str | None, typer.Option("--next", help="The team that hears of what is not acknowledged.")
+    ] = None,
+    after: Annotated[int, typer.Option(help="After so many minutes.", min=1)] = 60,
+    digest_over: Annotated[
+        int, typer.Option(help="More messages than that become a digest.", min=0)
+    ] = 5,
+    digest_minutes: Annotated[int, typer.Option(help="Within so many minutes.", min=1)] = 15,
+) -> None:
+    """Add a team, or change it wholly."""
+    from inventory.teams import TeamTerms
+    from inventory.teams import put_team as put
+
+    wish = {"name": name, "escalates_to": next_team, "escalate_minutes": after}
+    wish |= {"digest_over": digest_over, "digest_minutes": digest_minutes}
+    terms = _checked(wish, TeamTerms)
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            await put(session, _checked_code(code), terms, by=by_me(), now=now())
+
+    run(work)
+    typer.echo(f"team {code} is set")
+
+
+def _checked_code(code: str) -> str:
+    from inventory.fields import Code as CodeField
+
+    return str(_checked(code, CodeField))  # type: ignore[arg-type]  # any value can be checked
+
+
+@suppliers.command("list")
+def list_suppliers(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the command line
+    """Print every supplier."""
+    from inventory.suppliers import suppliers as read_suppliers
+
+    async def read(database: Database) -> Sequence[SupplierRow]:
+        async with database.sessions() as session:
+            return await read_suppliers(session, limit=FILE_ROWS_MAX)
+
+    rows = run(read)
+    if json_out:
+        write_json(rows)
+        return
+    lines = [
+        (row.code, row.name, "-" if row.lead_days is None else row.lead_days, row.cover_days)
+        for row in rows
+    ]
+    print_table(SUPPLIER_HEADING, lines)
+
+
+@suppliers.command("put")
+def put_supplier(
+    code: Code,
+    *,
+    name: Name = "",
+    lead_days: Annotated[
+        int | None, typer.Option(help="Days from the order to the shelf.", min=0, max=365)
+    ] = None,
+    cover_days: Annotated[
+        int, typer.Option(help="How many days an order should last.", min=1, max=365)
+    ] = 28,
+) -> None:
+    """Add a supplier, or change it wholly; its SKUs are judged anew."""
+    from inventory.suppliers import SupplierTerms
+    from inventory.suppliers import put_supplier as put
+
+    wish = {"name": name, "lead_days": lead_days, "cover_days": cover_days}
+    terms = _checked(wish, SupplierTerms)
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            await put(session, _checked_code(code), terms, by=by_me(), now=now())
+
+    run(work)
+    typer.echo(f"supplier {code} is set")
+
+
+@buying.command("show")
+def show_buying(sku: SkuCode) -> None:
+    """Print what a buyer can act on now: pace, cover, what comes, what to order, as JSON."""
+    from inventory import catalogue
+    from inventory.alert_content import advice
+
+    async def read(database: Database) -> BuyerAdvice:
+        async with database.sessions() as session:
+            found = await catalogue.sku_by_code(session, sku)
+            return (await advice(session, [found.id], now()))[found.id]
+
+    write_json(run(read))
+
+
+@buying.command("put")
+def put_buying(
+    sku: SkuCode,
+    *,
+    category: Annotated[str | None, typer.Option(help="What kind of thing it is.")] = None,
+    supplier: Annotated[str | None, typer.Option(help="The supplier's code.")] = None,
+    pack_size: Annotated[int, typer.Option(help="Units in one pack.", min=1)] = 1,
+) -> None:
+    """Say how a SKU is bought, wholly; it is judged anew."""
+    wish = {"sku": sku, "category": category, "supplier": supplier, "pack_size": pack_size}
+    _put([wish])
+    typer.echo(f"{sku} is set")
+
+
+@buying.command("import")
+def import_buying(file: File) -> None:
+    """Say how SKUs are bought: CSV in UTF-8, headed sku,category,supplier,pack_size.
+
+    All of the file or nothing. An empty cell is no category, no supplier, packs of one.
+    """
+    from inventory.errors import BadInput
+
+    with file.open(encoding="utf-8-sig", newline="") as lines:
+        reader = csv.DictReader(lines)
+        headings = set(reader.fieldnames or ())
+        if not {"sku"} <= headings <= set(COLUMNS):
+            raise BadInput(f"the file's headings must be some of {', '.join(COLUMNS)}")
+        wishes = [{name: cell for name, cell in row.items() if name and cell} for row in reader]
+    if len(wishes) > FILE_ROWS_MAX:
+        raise BadInput(f"a file may have {FILE_ROWS_MAX} rows")
+    _put(wishes)
+    typer.echo(f"{len(wishes)} SKUs are set")
+
+
+def _put(wishes: Sequence[dict[str, Any]]) -> None:
+    from inventory.suppliers import ROWS_MAX, BuyingRow, put_terms
+
+    rows: list[BuyingRow] = [_checked(wish, BuyingRow) for wish in wishes]
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            for start in range(0, len(rows), ROWS_MAX):
+                some = rows[start : start + ROWS_MAX]
+                await put_terms(session, some, by=by_me(), now=now())
+
+    run(work)
