@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 
+class Scenario(StrEnum):
+    """What goes wrong in the night: `sale` is damage, `shortage` a stock-take error."""
+
+    SALE = "sale"
+    SHORTAGE = "shortage"
+
+
 def demo(
     *,
+    scenario: Annotated[
+        Scenario, typer.Option(help="sale: damage on every channel; shortage: three wrong shelves.")
+    ] = Scenario.SALE,
     seed: Annotated[int, typer.Option(help="The same seed brings the same shoppers.")] = 1,
     seconds: Annotated[float, typer.Option(help="How long people shop.", min=10, max=3600)] = 60,
     orders_per_second: Annotated[
@@ -27,17 +38,17 @@ def demo(
 ) -> None:
     """Run a sale night: four marketplaces, real servers, shoppers, damage, and the books after it.
 
-    Exit code 1 when a law was broken or the books do not agree.
+    Exit code 1 when a law was broken, the books do not agree, or a case is not confirmed.
     """
-    from inventory.demo import night
+    from inventory.demo import night, shortage
     from inventory.demo import report as reports
     from inventory.processes import ProcessError
 
-    if data_dir is not None and data_dir.exists() and any(data_dir.iterdir()):
-        raise typer.BadParameter(f"{data_dir} is not empty; a night begins with nothing")
+    _must_be_empty(data_dir)
     plan = night.Plan(seed=seed, seconds=seconds, orders_per_second=orders_per_second)
+    kind = shortage.ShortNight if scenario is Scenario.SHORTAGE else night.Night
     try:
-        figures, marketplace_books = night.run(plan, data_dir=data_dir)
+        figures, marketplace_books = night.run(plan, data_dir=data_dir, scenario=kind)
     except (ProcessError, RuntimeError, TimeoutError) as error:
         typer.echo(f"hikiate: {error}", err=True)
         raise typer.Exit(1) from error
@@ -46,6 +57,11 @@ def demo(
     typer.echo(_json(figures) if json_out else "\n".join(reports.sentences(figures)))
     if not reports.clean(figures):
         raise typer.Exit(1)
+
+
+def _must_be_empty(folder: Path | None) -> None:
+    if folder is not None and folder.exists() and any(folder.iterdir()):
+        raise typer.BadParameter(f"{folder} is not empty; a night begins with nothing")
 
 
 def _json(content: dict[str, Any]) -> str:

@@ -76,13 +76,16 @@ class Night:
         say(f"API {self.house.api_url}/v1 (ready after {self.house.started_seconds:.1f} s)")
         say(f"  description {self.house.api_url}/schema/openapi.json, {self.house.api_url}/metrics")
         await opening.put_up(self.sandbox, self.articles)
-        await opening.connect(self.api, self.sandbox)
+        await self._connect()
         await opening.stock_up(self.api, self.articles)
         self.receiver.secret = await opening.watch(self.api, self.receiver.url)
         say(f"{len(self.articles)} SKUs are listed; waiting until every shop shows its number")
         began = time.monotonic()
         await self._until(self._is_settled, seconds=OPENING_SECONDS, phase="opening", show=False)
         say(f"the shops show what they should after {time.monotonic() - began:.1f} s; doors open")
+
+    async def _connect(self) -> None:
+        await opening.connect(self.api, self.sandbox)
 
     async def _sell(self) -> None:
         await self.sandbox.call("POST", "/_sandbox/night", self._night())
@@ -172,9 +175,16 @@ class Night:
             alerts_delivered=self.receiver.delivered("alert."),
             late=late,
         )
-        figures = report.build(evidence, circumstances)
+        figures = report.build(evidence, circumstances) | await self._more(evidence)
         await self.api.aclose()
         return figures, evidence.books
+
+    async def _tend(self, _: Evidence) -> None:
+        """What people of the house do meanwhile; called at every look."""
+
+    async def _more(self, _: Evidence) -> dict[str, Any]:
+        """What a scenario has to tell besides."""
+        return {}
 
     async def _evidence(self) -> Evidence:
         books = await self.sandbox.get("/_sandbox/books")
@@ -229,6 +239,7 @@ class Night:
         while True:
             self.supervisor.check()
             evidence = await self._evidence()
+            await self._tend(evidence)
             if show:
                 alerts = self.receiver.delivered("alert.")
                 self.board.show(evidence, second=self._second(), phase=phase, alerts=alerts)
@@ -247,7 +258,9 @@ def _why(evidence: Evidence, put: dict[str, Put]) -> str:
     return "; ".join(found) or "something is still under way"
 
 
-def run(plan: Plan, *, data_dir: Path | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+def run(
+    plan: Plan, *, data_dir: Path | None = None, scenario: type[Night] = Night
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Start everything, run the night, stop everything; the report and the sandbox's books.
 
     The data folder is a temporary one unless given; it and its logs stay when the night fails.
@@ -256,7 +269,7 @@ def run(plan: Plan, *, data_dir: Path | None = None) -> tuple[dict[str, Any], di
     with Supervisor(folder / "logs") as supervisor:
         house = stack.start(supervisor, folder, extra={"HIKIATE_WEBHOOK_NETWORKS": "127.0.0.0/8"})
         sandbox_url = stack.start_sandbox(supervisor, seed=plan.seed)
-        night = Night(plan, supervisor, house)
+        night = scenario(plan, supervisor, house)
         try:
             figures, books = asyncio.run(night.run(sandbox_url))
         except BaseException:

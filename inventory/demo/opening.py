@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -49,13 +49,22 @@ async def put_up(sandbox: Api, articles: Sequence[Article]) -> None:
         await sandbox.call("POST", f"/_sandbox/{kind}/listings", listings)
 
 
-async def connect(api: Api, sandbox: Api) -> None:
-    """Connect the four shops; the desk may give up orders by itself on all of them."""
+async def connect(
+    api: Api,
+    sandbox: Api,
+    *,
+    metrics: Mapping[str, Mapping[str, Any]] = METRICS,
+    rules: Mapping[str, Any] | None = None,
+) -> None:
+    """Connect the four shops; the desk may give up orders by itself on all of them.
+
+    `rules` are what else every channel is told.
+    """
     known = await sandbox.get("/_sandbox/credentials")
     for kind in KINDS:
         channel = {"code": kind, "kind": kind, "desk_policy": "auto", "live": True, **known[kind]}
-        channel["metrics"] = METRICS.get(kind, {})
-        await api.call("POST", "/v1/channels", channel)
+        channel["metrics"] = metrics.get(kind, {})
+        await api.call("POST", "/v1/channels", channel | dict(rules or {}))
 
 
 async def stock_up(api: Api, articles: Sequence[Article]) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 from msgspec import Struct
 from sqlalchemy import RowMapping
 
-from inventory.demo import audit, laws
+from inventory.demo import audit, case_words, laws
 from inventory.demo.audit import Put
 from inventory.demo.evidence import Evidence
-from inventory.demo.shop import KINDS
+from inventory.demo.shop import KINDS, ON_SHELF
 
 LIVE = ("proposed", "approved", "submitted")
 
@@ -63,15 +63,19 @@ def _trade(evidence: Evidence) -> dict[str, Any]:
 
 def _desk(evidence: Evidence) -> dict[str, Any]:
     cases, cancellations = evidence.rows["cases"], evidence.rows["cancellations"]
-    by_damage = sum(row["shortage_max"] for row in cases if row["cause"] == "adjust")
+    by_damage, by_count = (_short(cases, cause) for cause in ("adjust", "count"))
     return {
-        "oversold_units": sum(row["shortage_max"] for row in cases) - by_damage,
+        "oversold_units": sum(row["shortage_max"] for row in cases) - by_damage - by_count,
         "units_short_by_damage": by_damage,
         "cancellations": [_cancellation(row) for row in cancellations],
         "unconfirmed_cancels": sum(row["state"] in LIVE for row in cancellations),
         "cases_open": sum(row["state"] == "open" for row in cases),
         "cancellations_failed": sum(row["state"] == "failed" for row in cancellations),
     }
+
+
+def _short(cases: Iterable[RowMapping], cause: str) -> int:
+    return sum(row["shortage_max"] for row in cases if row["cause"] == cause)
 
 
 def _books(evidence: Evidence, night: Circumstances) -> dict[str, Any]:
@@ -140,8 +144,21 @@ def _of_seller(measured: Mapping[tuple[str, str], list[float]], kind: str) -> li
 def clean(report: Mapping[str, Any]) -> bool:
     """Whether the night was as it must be.
 
-    No law is broken, the books are clean, nothing waits, and every channel gave up an order.
+    No law is broken, the books are clean, nothing waits, and every channel gave up an order; of a
+    hard night, each short SKU has a case, and all orders given up were seen cancelled.
     """
+    if "cases" in report:
+        found = report["cases"]
+        given_up = {case["sku"] for case in found} >= ON_SHELF.keys() and all(
+            case["confirmed"] or not case["chosen"] for case in found
+        )
+    else:
+        ours = [row for row in report["cancellations"] if row["kind"] == "ours"]
+        given_up = {row["channel"] for row in ours} == set(KINDS)
+    return given_up and _settled(report)
+
+
+def _settled(report: Mapping[str, Any]) -> bool:
     return bool(
         not report["laws_broken"]
         and report["ledger_balanced"]
@@ -152,8 +169,6 @@ def clean(report: Mapping[str, Any]) -> bool:
         and report["cases_open"] == 0
         and report["unconfirmed_cancels"] == 0
         and report["cancellations_failed"] == 0
-        and {row["channel"] for row in report["cancellations"] if row["kind"] == "ours"}
-        == set(KINDS)
     )
 
 
@@ -177,6 +192,8 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
                 f"  A sale on {kind} lowered the others after {lowered['p50']} ms (half),"
                 f" {lowered['p99']} ms (99 %), {lowered['max']} ms at most."
             )
+    if "cases" in report:
+        told += case_words.sentences(report)
     told.append(_verdict(report))
     return told
 
@@ -187,12 +204,12 @@ def _metric(row: Mapping[str, Any]) -> str:
         return f"reason {row['reason_code']}, no penalty recorded"
     limit = "" if after["limit"] is None else f", limit {after['limit']}"
     return (
-        f"reason {row['reason_code']}; {after['name']} {_short(before['value'])} →"
-        f" {_short(after['value'])} {after['unit']}{limit} (as of {after['as_of']})"
+        f"reason {row['reason_code']}; {after['name']} {_shown(before['value'])} →"
+        f" {_shown(after['value'])} {after['unit']}{limit} (as of {after['as_of']})"
     )
 
 
-def _short(value: float | None) -> str:
+def _shown(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 

@@ -18,6 +18,8 @@ PRICES = (980, 1480, 1980, 2980)
 SAFETY_STOCK = 1
 HOT_SAFETY_STOCK = 3
 ALERT_LEVEL = 15
+# The hard night: what really lies on these shelves, whatever the books say.
+ON_SHELF = {"MUG-RED": 5, "TEE-RED": 5, "LAMP-BLACK": 5}
 
 
 class Article(Struct, frozen=True, kw_only=True):
