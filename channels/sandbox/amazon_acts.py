@@ -8,6 +8,8 @@ from channels.sandbox.amazon_base import AmazonMarket
 from channels.sandbox.market import NotAllowed, Order
 
 NO_RESTOCK = "NoInventory"
+# Only cancelOrder's enum has a word for it; how the order shows it then is UNCONFIRMED.
+PRICE_WAS_WRONG = "PRICING_ERROR"
 PART_UNITS_MIN = 2
 
 
@@ -30,6 +32,16 @@ def cancel_by_seller(market: AmazonMarket, ref: str, reason: str) -> None:
     market.cancel(ref, by="seller", code=reason, restock=reason != NO_RESTOCK)
 
 
+def cancel_in_seller_central(market: AmazonMarket, ref: str, *, code: str) -> Order:
+    """Staff end an order in Manage Orders. Raises NotAllowed where Seller Central would not."""
+    order = market.orders[ref]
+    objection = objection_to_cancel(market, order)
+    if objection is not None:
+        raise NotAllowed(f"{ref}: {objection}")
+    cancel_by_seller(market, ref, code)
+    return order
+
+
 def ship_part(market: AmazonMarket, ref: str) -> Order:
     """Staff confirm everything but the last unit of the last item as shipped.
 
@@ -42,6 +54,22 @@ def ship_part(market: AmazonMarket, ref: str) -> Order:
         line.shipped = line.quantity - line.cancelled
     order.lines[-1].shipped -= 1
     order.extra["part_shipped_at"] = order.changed_at = market.clock.now()
+    market.tell(order, "Order Status Change")
+    return order
+
+
+def adjust_rest(market: AmazonMarket, ref: str) -> Order:
+    """Staff give back the money of what was not shipped of an order, as out of stock.
+
+    Raises NotAllowed unless a part of it is confirmed as shipped.
+    """
+    order = market.orders[ref]
+    rest = {line.line_ref: line.quantity - line.cancelled - line.shipped for line in order.lines}
+    given = {line_ref: units for line_ref, units in rest.items() if units}
+    objection = objection_to_adjust(order, given)
+    if objection is not None or not given:
+        raise NotAllowed(f"{ref}: {objection or 'nothing is open'}")
+    adjust(order, given, NO_RESTOCK, at=market.clock.now())
     market.tell(order, "Order Status Change")
     return order
 

@@ -9,9 +9,13 @@ from zlib import crc32
 from msgspec import Struct
 
 from channels.sandbox.amazon_base import MARKETPLACE_ID, AmazonMarket, wire_time
-from channels.sandbox.market import Line, Order
+from channels.sandbox.market import Line, NotAllowed, Order
 
 SHIP_BY = timedelta(days=3)
+# Seller Central help 201722390: Amazon ends what was not confirmed as shipped by then.
+LAPSES_AFTER = SHIP_BY + timedelta(days=7)
+# What an order that lapsed shows as its reason is UNCONFIRMED.
+LAPSED = "NotShippedInTime"
 CANCELLED_BY = {"buyer": "BUYER", "seller": "MERCHANT", "marketplace": "AMAZON"}
 STATUS_V0 = {
     "PENDING": "Pending",
@@ -71,6 +75,15 @@ def view(market: AmazonMarket, order: Order, as_of: datetime) -> View | None:
         cancelled=order.cancelled_at in past,
         shipped=order.shipped_at in past or part_at in past,
     )
+
+
+def lapse(market: AmazonMarket, ref: str) -> Order:
+    """Amazon ends an order that nobody shipped; raises NotAllowed before its time has come."""
+    order = market.orders[ref]
+    ends_at = order.placed_at + LAPSES_AFTER
+    if order.state != "live" or order.by_channel or market.clock.now() < ends_at:
+        raise NotAllowed(f"{ref} is {order.state} and lapses on {ends_at:%Y-%m-%d}")
+    return market.cancel(ref, by="marketplace", code=LAPSED, restock=True)
 
 
 def asin(line: Line) -> str:

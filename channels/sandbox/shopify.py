@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -22,10 +23,11 @@ from channels.sandbox.market import Services
 from channels.sandbox.shopify_base import API_VERSION, Node, Options, ShopifyMarket, json_answer
 from channels.sandbox.shopify_cost import Estimate, actual
 from channels.sandbox.shopify_inventory import Inventory
-from channels.sandbox.shopify_orders import Orders
+from channels.sandbox.shopify_orders import CANCEL_REASONS, Orders, cancel_in_admin
 from channels.sandbox.shopify_products import Products
 from channels.sandbox.shopify_schema import schema
 from channels.sandbox.shopify_writes import Writes
+from channels.sandbox.staff import cancel_actions
 from channels.sandbox.wire import Answer, Call, Refused, Route
 
 QUERY_POINTS_MAX = 1000
@@ -127,6 +129,8 @@ class Service:
 def build(services: Services, **options: Any) -> ShopifyMarket:
     """The marketplace with its two paths; `options` are those of `shopify_base.Options`."""
     market = ShopifyMarket(services, Options(**options))
+    ends = cancel_actions(CANCEL_REASONS, partial(cancel_in_admin, market))
+    market.actions = {**market.actions, **ends}
     market.routes = [
         Route(
             method="POST",

@@ -55,7 +55,7 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
     inventory, `continues` go on selling when out of stock, `barcodes` are by SKU. `without_scopes`
     the app lacks. `version_supported`: whether the API's version is still alive. `hook_retries`
     and `hook_pause_s`: a webhook without a 2xx is sent that many times more, first after that long
-    (8 in 4 hours on the real one).
+    (8 in 4 hours on the real one). `capture_at_shipment`: payments are only authorised until then.
     """
 
     restore_rate: float = 100.0
@@ -71,6 +71,7 @@ class Options(msgspec.Struct, kw_only=True, frozen=True):
     version_supported: bool = True
     hook_retries: int = 8
     hook_pause_s: float = 28.0
+    capture_at_shipment: bool = False
 
 
 class ShopifyMarket(Market):

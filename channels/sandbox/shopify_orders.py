@@ -25,6 +25,7 @@ from channels.sandbox.shopify_base import (
 )
 
 NOTE_CHARACTERS_MAX = 255
+CANCEL_REASONS = frozenset({"CUSTOMER", "DECLINED", "FRAUD", "INVENTORY", "OTHER", "STAFF"})
 TERM = re.compile(r"(updated_at|created_at):(>=|<=|>|<)?(?:'([^']*)'|\"([^\"]*)\"|(\S+))")
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -71,7 +72,6 @@ class Orders:
     def node(self, order: Order) -> Node:
         """An order as a GraphQL object."""
         shipped = order.shipped_at is not None
-        money = "REFUNDED" if order.extra.get("refunded") else "PAID"
         return {
             "__typename": "Order",
             "id": gid("Order", order.ref),
@@ -81,13 +81,19 @@ class Orders:
             "updatedAt": wire_time(order.changed_at),
             "cancelledAt": wire_time(order.cancelled_at),
             "cancelReason": order.cancel_code,
-            "displayFinancialStatus": money,
+            "displayFinancialStatus": self._money(order),
             "displayFulfillmentStatus": "FULFILLED" if shipped else "UNFULFILLED",
             "lineItems": lambda _, **arguments: connection(
                 order.lines, arguments, node=_line_node, place=lambda line: line.line_ref
             ),
             "fulfillments": lambda _, **__: [_fulfillment_node(order)] if shipped else [],
         }
+
+    def _money(self, order: Order) -> str:
+        """What became of the payment; one that was only authorised is voided, not refunded."""
+        if self._market.options.capture_at_shipment and order.shipped_at is None:
+            return "AUTHORIZED" if order.cancelled_at is None else "VOIDED"
+        return "REFUNDED" if order.extra.get("refunded") else "PAID"
 
     def cancel(self, _: GraphQLResolveInfo, **arguments: Any) -> Node:
         """Mutation.orderCancel: checks now, ends the order when the job runs."""
@@ -163,6 +169,19 @@ class Orders:
             "errors": errors,
             "order": lambda _: self.node(self._market.orders[job.order_ref]),
         }
+
+
+def cancel_in_admin(market: ShopifyMarket, ref: str, *, code: str) -> Order:
+    """Staff end an order in the admin, money back and units on sale again, as its form proposes.
+
+    Raises NotAllowed for an order that is shipped or cancelled.
+    """
+    order = market.orders[ref]
+    if order.state != "live":
+        raise NotAllowed(f"{ref} is {order.state}")
+    market.cancel(ref, by="seller", code=code, restock=True)
+    order.extra["refunded"] = True
+    return order
 
 
 def _objection(order: Order | None, arguments: dict[str, Any]) -> tuple[str, str] | None:

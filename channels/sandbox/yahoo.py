@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from channels.sandbox.market import Market, Services
-from channels.sandbox.yahoo_changes import ChangeApi
+from channels.sandbox.staff import cancel_actions
+from channels.sandbox.yahoo_changes import KNOWN_REASONS, ChangeApi
 from channels.sandbox.yahoo_files import FileApi
 from channels.sandbox.yahoo_market import YahooMarket
 from channels.sandbox.yahoo_orders import OrderApi
@@ -18,11 +19,13 @@ from channels.sandbox.yahoo_stock import StockApi
 def build(services: Services, **options: Any) -> Market:
     """One Yahoo! store; `options` are those of `YahooRules`."""
     market = YahooMarket(services, msgspec.convert(options, YahooRules))
+    changes = ChangeApi(market)
+    market.actions = {**market.actions, **cancel_actions(KNOWN_REASONS, changes.cancel_on_screen)}
     market.routes = [
         *market.door.routes(),
         *StockApi(market).routes(),
         *FileApi(market).routes(),
         *OrderApi(market).routes(),
-        *ChangeApi(market).routes(),
+        *changes.routes(),
     ]
     return market

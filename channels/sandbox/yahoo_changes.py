@@ -20,6 +20,9 @@ from channels.sandbox.yahoo_words import (
 BUYER_REASONS = frozenset({"100", "110", "120", "130", "140", "150", "160", "170", "180"})
 STORE_REASONS = frozenset({"200", "210", "220", "230"})
 REASON_WHEN_NONE = "230"
+# Read only: it follows from an end at another service.
+FROM_ELSEWHERE = "400"
+KNOWN_REASONS = BUYER_REASONS | STORE_REASONS | {FROM_ELSEWHERE}
 HELD, CANCELLED, COMPLETED = 3, 4, 5
 STATUS_MAX = 5
 UNITS_MAX = 999
@@ -87,12 +90,20 @@ class ChangeApi:
     def _cancel(self, order: Order, reason: str) -> None:
         if reason not in BUYER_REASONS | STORE_REASONS:
             raise wrong("CancelReason")
-        by = "buyer" if reason in BUYER_REASONS else "seller"
-        restock = self._market.rules.restocks_on_cancel
         try:
-            self._market.cancel(order.ref, by=by, code=reason, restock=restock)
+            self.cancel_on_screen(order.ref, code=reason)
         except NotAllowed as refusal:
             raise not_operable(str(refusal)) from refusal
+
+    def cancel_on_screen(self, ref: str, *, code: str) -> Order:
+        """Staff end an order, shipped or under suspicion or not; 400 is another service's doing.
+
+        Raises NotAllowed when it is cancelled already.
+        """
+        by = "buyer" if code in BUYER_REASONS else "seller"
+        by = "marketplace" if code == FROM_ELSEWHERE else by
+        restock = self._market.rules.restocks_on_cancel
+        return self._market.cancel(ref, by=by, code=code, restock=restock)
 
 
 def _check_operable(order: Order) -> None:

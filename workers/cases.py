@@ -1,0 +1,100 @@
+"""What the desk does about cases and ended orders in our own books, without asking a channel."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from inventory import deadlines, endings, messages, oversells, part_choice, spare_holds
+
+if TYPE_CHECKING:
+    from channels.base import Adapter
+    from inventory.clock import Clock
+    from inventory.db import Database
+    from inventory.inbox import Inbox
+    from inventory.ledger import Ledger
+
+
+class House(Protocol):
+    """What the desk needs of a worker's runtime."""
+
+    @property
+    def clock(self) -> Clock:
+        """The one clock."""
+        ...
+
+    @property
+    def database(self) -> Database:
+        """Connections to PostgreSQL."""
+        ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """The one door to stock."""
+        ...
+
+    @property
+    def inbox(self) -> Inbox:
+        """Where what channels tell us is stored first."""
+        ...
+
+    async def adapter(self, channel_id: int) -> Adapter:
+        """The adapter of a channel."""
+        ...
+
+    def lease(self, name: str) -> AbstractAsyncContextManager[bool]:
+        """Hold a lease for the block; yields False when another worker holds it."""
+        ...
+
+    def ring(self, name: str, *args: Any) -> None:
+        """Ring for a piece of work."""
+        ...
+
+
+async def tend(house: House) -> int:
+    """Do the next thing about every open case; how many things were done."""
+    async with house.database.sessions() as session:
+        cases = await oversells.open_cases(session)
+    done = 0
+    for case in cases:
+        done += await _give_holds_back(house, case)
+        async with house.database.transaction() as session:
+            done += await oversells.tend(session, case, house.clock.now())
+    async with house.database.transaction() as session:
+        done += await deadlines.tend(session, house.clock.now())
+    return done
+
+
+async def _give_holds_back(house: House, case: int) -> int:
+    """Give back the holds that a case may take; how many."""
+    now = house.clock.now()
+    async with house.database.sessions() as session:
+        spare = await spare_holds.find(session, case, now)
+    if not spare:
+        return 0
+    outcomes = await house.ledger.apply([each.release for each in spare])
+    async with house.database.transaction() as session:
+        return await spare_holds.note(session, case, spare, outcomes, now)
+
+
+async def observe(house: House) -> int:
+    """Classify orders that have ended and that are nobody's work yet; how many."""
+    async with house.database.sessions() as session:
+        order_ids = await endings.unseen(session)
+    done = 0
+    for order_id in order_ids:
+        async with house.database.transaction() as session:
+            done += await endings.observe(session, order_id, house.clock.now())
+    return done
+
+
+async def note_parts(house: House) -> int:
+    """Note where only a part of an order is short; how many."""
+    async with house.database.transaction() as session:
+        return await part_choice.note(session, house.clock.now())
+
+
+async def remind(house: House) -> int:
+    """Remind of refunds that are due; how many."""
+    async with house.database.transaction() as session:
+        return await messages.remind(session, house.clock.now())
