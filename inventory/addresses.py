@@ -1,9 +1,9 @@
-"""Which addresses a webhook may reach: pure rules about a URL's text and about IP addresses."""
+"""Which addresses a message may reach: pure rules about a URL's text and about IP addresses."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -22,7 +22,10 @@ Network = IPv4Network | IPv6Network
 
 URL_CHARACTERS_MAX = 2_000
 HOST_CHARACTERS_MAX = 253
-PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443, "smtp": 587, "smtps": 465}
+WEB, MAIL = ("http", "https"), ("smtp", "smtps")
+# Mail to the outside goes where mail is handed in, so that no other service is spoken to.
+MAIL_PORTS = frozenset({25, 465, 587, 2525})
 BRACKETED = re.compile(r"\[[0-9a-f:.]+\](:[0-9]*)?", re.IGNORECASE)
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 # The C library reads all of these as numbers: 2130706433, 127.1, 0177.0.0.1, 0x7f.1.
@@ -111,6 +114,12 @@ class Target(Struct, frozen=True, kw_only=True):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
+    @property
+    def shown(self) -> str:
+        """What may be shown of it: path and query often are the key."""
+        rest = "" if self.scheme in MAIL else "/…"
+        return f"{self.scheme}://{self.host_header}{rest}"
+
 
 def special(address: Address) -> str | None:
     """What an address is, where it is not an ordinary public one.
@@ -146,16 +155,20 @@ def check_address(address: Address, networks: Sequence[Network]) -> None:
 def check_target(target: Target, addresses: Sequence[Address], networks: Sequence[Network]) -> None:
     """Raise `AddressRefused` unless every one of the host's `addresses` may be reached.
 
-    Plain http is for allowed networks only: elsewhere it would show the message to anyone.
+    Plain http is for allowed networks only: elsewhere it would show the message to anyone. So are
+    mail servers at other ports than 25, 465, 587 and 2525.
     """
     for address in addresses:
         check_address(address, networks)
         if target.scheme == "http" and not is_allowed(address, networks):
             raise AddressRefused("use https: plain http is for networks allowed by setting")
+        mail = target.scheme in MAIL and target.port not in MAIL_PORTS
+        if mail and not is_allowed(address, networks):
+            raise AddressRefused("a mail server listens at port 25, 465, 587 or 2525")
 
 
-def parse_target(url: str) -> Target:
-    """Take a webhook URL apart; http and https only, at most 2,000 ASCII characters.
+def parse_target(url: str, schemes: Collection[str] = WEB) -> Target:
+    """Take a URL apart; http and https, or the `schemes` given; at most 2,000 ASCII characters.
 
     Raises `AddressRefused` for whatever two programs could read differently: user names, odd
     notations of IP addresses, backslashes, white space, other scripts (write those as xn--…).
@@ -169,8 +182,9 @@ def parse_target(url: str) -> Target:
         port = parts.port
     except ValueError:
         raise AddressRefused("the URL cannot be read, or its port is not 1 to 65535") from None
-    if parts.scheme not in PORTS:
-        raise AddressRefused("the URL must start with https://")
+    if parts.scheme not in schemes:
+        expected = " or ".join(f"{scheme}://" for scheme in schemes if scheme != "http")
+        raise AddressRefused(f"the URL must start with {expected}")
     if "@" in parts.netloc:
         raise AddressRefused("the URL may not hold a user name or password")
     if parts.fragment or port == 0:
@@ -203,13 +217,15 @@ def _literal(host: str, *, bracketed: bool) -> Address:
         raise AddressRefused("the host is not an IP address in its usual notation") from None
 
 
-def check_url(url: str, networks: Sequence[Network]) -> None:
+def check_url(url: str, networks: Sequence[Network], schemes: Collection[str] = WEB) -> Target:
     """Refuse what is surely wrong from the text alone; names are looked up at each try.
 
-    A name that has no address today is accepted: the shop may be setting it up. Raises
-    `AddressRefused`.
+    A name that has no address today is accepted: the shop may be setting it up. Returned is the URL
+    taken apart. Raises `AddressRefused`.
     """
-    target = parse_target(url)
+    target = parse_target(url, schemes)
+    if target.scheme in MAIL and target.path != "/":
+        raise AddressRefused("a mail server's address ends after its port")
     if target.address is not None:
         check_target(target, [target.address], networks)
     elif target.scheme == "http" and not networks:
@@ -218,3 +234,4 @@ def check_url(url: str, networks: Sequence[Network]) -> None:
         loopback: list[Address] = [IPv4Address("127.0.0.1"), IPv6Address("::1")]
         if not any(is_allowed(address, networks) for address in loopback):
             raise AddressRefused("the host has an address that webhooks may not reach (loopback)")
+    return target

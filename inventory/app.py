@@ -22,7 +22,10 @@ from channels.webhooks import Reader
 from inventory import VERSION, collector, config, logs, schema
 from inventory.api import (
     alerts,
+    buyers,
+    buying,
     channels,
+    deliveries,
     desk,
     drift,
     events,
@@ -34,6 +37,7 @@ from inventory.api import (
     notices,
     onboarding,
     orders,
+    penalty_reports,
     reservations,
     skus,
     status,
@@ -75,10 +79,17 @@ CONTROLLERS = (
     desk.OversellController,
     desk.CancellationController,
     desk.PenaltyController,
+    buyers.BuyerRequestController,
+    buyers.BuyerMessageController,
+    buyers.DeskController,
+    penalty_reports.PenaltyReportController,
     alerts.AlertRuleController,
     alerts.AlertController,
+    buying.TeamController,
+    buying.SupplierController,
+    buying.BuyingController,
     webhooks.EndpointController,
-    webhooks.DeliveryController,
+    deliveries.DeliveryController,
     status.StatusController,
 )
 

@@ -8,7 +8,15 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import casework, reasons
-from inventory.casework import DESK, LEDGER, POLICY, PROPOSED_ALERT
+from inventory.casework import (
+    BY_HAND,
+    BY_HAND_ALERT,
+    DESK,
+    LEDGER,
+    OVERDUE_ALERT,
+    POLICY,
+    PROPOSED_ALERT,
+)
 from inventory.errors import BadInput, NotFound, WrongState
 from inventory.models import Cancellation, OrderLine, SalesOrder
 from inventory.reasons import OrderState
@@ -41,21 +49,27 @@ async def decide_cancellation(
     detail = {"cancellation": row.id}
     casework.note(session, row.oversell_id, decision, detail, now=now, by=by)
     await casework.answered(session, PROPOSED_ALERT, row, now)
+    await casework.answered(session, OVERDUE_ALERT, row, now)
     if not approve:
         await casework.release_shipping(session, row, f"refused by {by}", now)
     return row
 
 
 async def withdraw(session: AsyncSession, cancellation_id: int, why: str, now: datetime) -> bool:
-    """Take back a proposal, approved or not, that has not been submitted; the order may ship."""
-    row = await lock(session, cancellation_id, "proposed", "approved")
-    if row is None:
+    """Take back a proposal that has not been submitted; the order may ship.
+
+    One that a person was asked to carry out by hand, and has not, is taken back as well.
+    """
+    row = await lock(session, cancellation_id, "proposed", "approved", "submitted")
+    if row is None or (row.state == "submitted" and row.reference != BY_HAND):
         return False
     row.state, row.decided_by, row.due_at = "refused", DESK, None
     casework.note(
         session, row.oversell_id, "withdrawn", {"cancellation": row.id, "why": why}, now=now
     )
     await casework.answered(session, PROPOSED_ALERT, row, now)
+    await casework.answered(session, BY_HAND_ALERT, row, now)
+    await casework.answered(session, OVERDUE_ALERT, row, now)
     await casework.release_shipping(session, row, why, now)
     return True
 

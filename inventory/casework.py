@@ -17,9 +17,13 @@ DESK = "desk"
 POLICY = "policy"
 LEDGER = "ledger"
 
+# Where a person has to end the order: the reference that says so; nothing is ever sent again.
+BY_HAND = "by hand"
+
 PROPOSED_ALERT = "cancellation_proposed"
 BY_HAND_ALERT = "cancellation_by_hand"
 FAILED_ALERT = "cancellation_failed"
+OVERDUE_ALERT = "cancellation_overdue"
 
 
 def note(

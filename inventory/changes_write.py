@@ -17,21 +17,26 @@ _ORDER_TYPES = (
     " $7::text[], $8::bool[], $9::text[], $10::text[], $11::timestamptz[], $12::bool[],"
     " $13::bool[], $14::bool[], $15::timestamptz[], $16::bool[], $17::bool[]"
 )
+_ORDER_NAMES = (
+    "channel_id, order_ref, ordered_at, seen_at, revision, digest, hint, cancelled, cancelled_by,"
+    " cancel_reason, cancelled_at, asked, cancellable, by_channel, ship_by, shipped, past"
+)
 _NEW_ORDERS = f"""
 INSERT INTO sales_order (channel_id, order_ref, ordered_at, seen_at, revision, digest, hint,
   cancelled, cancelled_by, cancel_reason, cancelled_at, buyer_asked_to_cancel, cancellable,
-  fulfilled_by_channel, ship_by, shipped, past, recorded_at)
-SELECT *, $18 FROM unnest({_ORDER_TYPES}) RETURNING id, channel_id, order_ref
+  fulfilled_by_channel, ship_by, shipped, past, recorded_at, buyer_asked_at)
+SELECT *, $18, CASE WHEN n.asked THEN coalesce(n.seen_at, $18) END
+FROM unnest({_ORDER_TYPES}) AS n ({_ORDER_NAMES})
+RETURNING id, channel_id, order_ref
 """  # noqa: S608 -- constants
 _CHANGED_ORDERS = f"""
 UPDATE sales_order o SET ordered_at = n.ordered_at, seen_at = n.seen_at, revision = n.revision,
   digest = n.digest, hint = n.hint, cancelled = n.cancelled, cancelled_by = n.cancelled_by,
   cancel_reason = n.cancel_reason, cancelled_at = n.cancelled_at,
   buyer_asked_to_cancel = n.asked, cancellable = n.cancellable,
-  fulfilled_by_channel = n.by_channel, ship_by = n.ship_by, shipped = n.shipped, past = n.past
-FROM unnest({_ORDER_TYPES}) AS n (channel_id, order_ref, ordered_at, seen_at, revision, digest,
-  hint, cancelled, cancelled_by, cancel_reason, cancelled_at, asked, cancellable, by_channel,
-  ship_by, shipped, past)
+  fulfilled_by_channel = n.by_channel, ship_by = n.ship_by, shipped = n.shipped, past = n.past,
+  buyer_asked_at = CASE WHEN n.asked THEN coalesce(o.buyer_asked_at, n.seen_at) END
+FROM unnest({_ORDER_TYPES}) AS n ({_ORDER_NAMES})
 WHERE o.channel_id = n.channel_id AND o.order_ref = n.order_ref
 """  # noqa: S608 -- constants
 _LINES = """

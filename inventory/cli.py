@@ -12,7 +12,10 @@ import typer
 
 from inventory import VERSION
 from inventory.commands import (
+    alerts,
     bench,
+    buyers,
+    buying,
     channel,
     channel_cutover,
     channel_listings,
@@ -21,8 +24,11 @@ from inventory.commands import (
     house,
     ledger,
     reconcile,
+    report,
     soak,
     status,
+    webhook,
+    webhook_sent,
 )
 from inventory.commands import demo as demo_command
 from inventory.commands.keys import keys
@@ -70,6 +76,16 @@ app.add_typer(exchange.exports, name="export", no_args_is_help=True)
 app.add_typer(bench.bench, name="bench", no_args_is_help=True)
 app.add_typer(desk.oversells, name="oversell", no_args_is_help=True)
 app.add_typer(desk.events, name="event", no_args_is_help=True)
+app.add_typer(buyers.desk, name="desk", no_args_is_help=True)
+app.add_typer(report.reports, name="report", no_args_is_help=True)
+app.add_typer(alerts.alerts, name="alert", no_args_is_help=True)
+app.add_typer(buying.teams, name="team", no_args_is_help=True)
+app.add_typer(buying.suppliers, name="supplier", no_args_is_help=True)
+app.add_typer(buying.buying, name="buying", no_args_is_help=True)
+webhook.webhooks.command()(webhook_sent.replay)
+webhook.webhooks.command()(webhook_sent.log)
+webhook.webhooks.command("test")(webhook_sent.send_test)
+app.add_typer(webhook.webhooks, name="webhook", no_args_is_help=True)
 
 
 def checkout() -> Path:

@@ -17,6 +17,7 @@ from inventory.errors import AlreadyExists, BadInput, NotFound, SettingWrong, Wr
 from inventory.fields import ChannelCode, Code, Count, Percent, Url, small_json, web_address
 from inventory.locations import location_ids, maybe_short
 from inventory.models import Channel, Listing, Switch
+from inventory.prices import prices_of
 from inventory.security import Vault
 from inventory.vocabulary import Kind
 
@@ -24,6 +25,9 @@ FROZEN = "frozen"
 LOCATIONS_MAX = 50
 
 ConnectionCheck = Callable[[Kind, str, dict[str, Any], dict[str, Any]], None]
+Policy = Literal["review", "auto", "auto_at_deadline"]
+Hours = Annotated[int, Meta(ge=0, le=24 * 31)]
+Days = Annotated[int, Meta(ge=0, le=365)]
 Locations = Annotated[tuple[Code, ...], Meta(min_length=1, max_length=LOCATIONS_MAX)]
 
 
@@ -45,8 +49,11 @@ class NewChannel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     safety_percent: Percent = 0
     quantity_max: Count | None = None
     quantity_floor: Count = 0
-    desk_policy: Literal["review", "auto"] = "review"
+    desk_policy: Policy = "review"
+    desk_hours: Hours = 24
+    ship_days: Days | None = None
     metrics: dict[str, Any] = {}
+    costs: dict[str, Any] = {}
     live: bool = False
 
     def __repr__(self) -> str:
@@ -65,8 +72,11 @@ class ChannelChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     safety_percent: Percent | UnsetType = UNSET
     quantity_max: Count | UnsetType | None = UNSET
     quantity_floor: Count | UnsetType = UNSET
-    desk_policy: Literal["review", "auto"] | UnsetType = UNSET
+    desk_policy: Policy | UnsetType = UNSET
+    desk_hours: Hours | UnsetType = UNSET
+    ship_days: Days | UnsetType | None = UNSET
     metrics: dict[str, Any] | UnsetType = UNSET
+    costs: dict[str, Any] | UnsetType = UNSET
 
     def __repr__(self) -> str:
         """Without the credentials."""
@@ -96,10 +106,12 @@ def _checked(
     check(Kind(kind), base_url, settings, credentials)
 
 
-def _checked_metrics(kind: str, metrics: dict[str, Any]) -> None:
+def _checked_metrics(kind: str, metrics: dict[str, Any], costs: dict[str, Any]) -> None:
     small_json(metrics, name="metrics")
+    small_json(costs, name="costs")
     try:
         penalties.rules_of(Kind(kind), metrics)
+        prices_of(Kind(kind), costs)
     except SettingWrong as error:
         raise BadInput(str(error)) from None
 
@@ -119,7 +131,7 @@ async def connect(
     `UnknownLocation`; `WrongState` for a location that is not sellable.
     """
     _checked(new.kind, new.base_url, new.settings, new.credentials, check)
-    _checked_metrics(new.kind, new.metrics)
+    _checked_metrics(new.kind, new.metrics, new.costs)
     values = given(new) | {"connected_at": now}
     del values["locations"], values["live"]
     live = new.live or Kind(new.kind) is Kind.OWN_STORE
@@ -158,8 +170,10 @@ async def change_channel(
     values = given(change)
     if values.keys() & {"base_url", "settings", "credentials"}:
         _reconnect(channel, change, vault, check)
-    if not isinstance(change.metrics, UnsetType):
-        _checked_metrics(channel.kind, change.metrics)
+    _checked_metrics(
+        channel.kind,
+        *({} if isinstance(each, UnsetType) else each for each in (change.metrics, change.costs)),
+    )
     if not isinstance(change.locations, UnsetType):
         named = change.locations
         channel.location_ids = None if named is None else await location_ids(session, named)
@@ -234,7 +248,8 @@ async def go_live(session: AsyncSession, code: str, *, by: str, now: datetime) -
         raise WrongState(f"the channel {code!r} is live already")
     channel.live_at, channel.frozen = now, False
     audit.note(session, by=by, action="channel.live", detail={"channel": code}, now=now)
-    await _mark_listed(session, channel.id, now)
+    # What its orders make short is a case from now on, also of parts that it sells in kits.
+    await _mark_listed(session, channel.id, now, also=await maybe_short(session))
     return channel
 
 

@@ -1,7 +1,7 @@
 """Outgoing webhooks as a queue in the database: what is put in, looked at and sent again.
 
-Delivery is at least once. A receiver tells repeats by `webhook-id`, and of a listing's numbers it
-keeps the one with the highest `revision`.
+Delivery is at least once. A receiver tells repeats by `webhook-id`, and of what is said about one
+`topic` it believes the highest `version`.
 """
 
 from __future__ import annotations
@@ -15,45 +15,82 @@ import msgspec
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory.endpoints import check_event
+from inventory.endpoints import check_event, forget_previous
 from inventory.errors import BadInput, NotFound, WrongState
-from inventory.models import Delivery, WebhookEndpoint
+from inventory.models import Delivery, Message, WebhookEndpoint
 
 # A number that takes the place of one that failed waits its turn, but not for hours.
 REPLACED_WAIT_SECONDS = 60
+PING = "endpoint.ping"
+# Whether endpoint `e` wants message `m`. A chat room takes no listing's numbers.
+WANTED = """
+(m.event = ANY(e.events) OR e.events = '{}'
+  AND (e.kind = 'webhook' OR m.event <> 'listing.quantity'))
+AND (e.team IS NULL OR m.team IS NULL OR e.team = m.team)
+"""
 REPLACED_ATTEMPTS_MAX = 3
 BODY_BYTES_MAX = 64_000
 KEPT_DAYS = 30
 TIDY_MAX = 5_000
 
+# One row for the past, one for each endpoint. The version is the row's own number, drawn while the
+# caller holds what the message is about, so that of one topic the later said is the higher.
 _ENQUEUE = """
-INSERT INTO delivery (endpoint_id, message_id, event, topic, body, due_at, created_at)
-SELECT id, :message_id, :event, :topic, CAST(:body AS jsonb), :now, :now
-FROM webhook_endpoint
-WHERE active AND (events = '{}' OR :event = ANY(events)) ORDER BY id
+WITH drawn AS (SELECT nextval(pg_get_serial_sequence('message', 'id')) AS id),
+said AS (
+  INSERT INTO message (id, message_id, event, topic, version, team, body, created_at)
+  OVERRIDING SYSTEM VALUE
+  SELECT id, :message_id, :event, :topic, coalesce(CAST(:version AS bigint), id), :team,
+    CAST(:body AS jsonb), :now
+  FROM drawn WHERE EXISTS (SELECT FROM webhook_endpoint WHERE removed_at IS NULL)
+  RETURNING *
+)
+INSERT INTO delivery (endpoint_id, message_id, event, topic, version, body, due_at, created_at)
+SELECT e.id, m.message_id, m.event, m.topic, m.version, m.body, m.created_at, m.created_at
+FROM said m JOIN webhook_endpoint e ON e.active AND {WANTED} ORDER BY e.id
 """
-# One statement, so that a rival waits for the row and then compares revisions anew. Where a number
+# One statement, so that a rival waits for the row and then compares versions anew. Where a message
 # is on its way just now, the new one is sent as soon as that try has ended.
 _REPLACE = """
 ON CONFLICT (endpoint_id, topic) WHERE state = 'pending' AND topic IS NOT NULL DO UPDATE SET
   message_id = excluded.message_id, body = excluded.body, created_at = excluded.created_at,
+  event = excluded.event, version = excluded.version,
   attempts = least(delivery.attempts, :attempts),
   due_at = CASE WHEN delivery.attempts = 0 THEN delivery.due_at
     ELSE least(delivery.due_at, :retry_at) END
-WHERE CAST(delivery.body->>'revision' AS bigint) < CAST(excluded.body->>'revision' AS bigint)
+WHERE delivery.version < excluded.version RETURNING id
 """
+_PUT = text(_ENQUEUE.replace("{WANTED}", WANTED) + _REPLACE)
 
 
-async def enqueue(session: AsyncSession, event: str, body: Mapping[str, Any], now: datetime) -> int:
+async def enqueue(
+    session: AsyncSession,
+    event: str,
+    body: Mapping[str, Any],
+    now: datetime,
+    *,
+    team: str | None = None,
+) -> int:
     """Queue a message for every active endpoint that wants the event; for how many.
 
-    `body` becomes the message's `data`. The message has one id, the same for all endpoints. Raises
-    `BadInput` for a wrong event name or more than 64,000 bytes.
+    `body` becomes the message's `data`. With a `team` it goes to that team's endpoints and to those
+    of no team, which take everything; without one it goes to all. The message has one id, the same
+    for all endpoints. Alerts about one subject, and the hold and release of one cancellation, have
+    a topic: the newer takes the place of an older one that still waits. Raises `BadInput` for a
+    wrong event name or more than 64,000 bytes.
     """
-    result = await session.execute(
-        text(_ENQUEUE + "RETURNING id"), _message(event, body, topic=None, now=now)
-    )
-    return len(result.all())
+    return await _put(session, event, body, now, team=team, topic=_topic(event, body), version=None)
+
+
+def _topic(event: str, body: Mapping[str, Any]) -> str | None:
+    """What a message is about, where a later one makes it untrue."""
+    if event.startswith("alert.") and "kind" in body and "subject" in body:
+        # Two rules of one SKU open and close apart.
+        part = body["rule_id"] or "" if "rule_id" in body else f"alert {body.get('id')}"
+        return f"alert/{body['kind']}/{body['subject']}/{part}"
+    if event.startswith("shipping.") and "cancellation" in body:
+        return f"shipping/{body['cancellation']}"
+    return None
 
 
 async def enqueue_quantity(
@@ -67,10 +104,11 @@ async def enqueue_quantity(
 ) -> int:
     """Queue the number that an own store's listing may show; for how many endpoints it was news.
 
-    Per listing and endpoint one number waits at most: a newer revision takes the place of a waiting
-    older one, whose row it inherits (the older is never sent again), and an older one is dropped.
-    Each number gets 75 h of tries of its own. Queue several in one transaction in the order of
-    their channel SKUs, so that two transactions cannot wait for each other.
+    Per listing and endpoint one number waits at most: a newer revision, which is its version, takes
+    the place of a waiting older one, whose row it inherits (the older is never sent again), and an
+    older one is dropped. Each number gets 75 h of tries of its own. Queue several in one
+    transaction in the order of their channel SKUs, so that two transactions cannot wait for each
+    other.
     """
     body = {
         "channel": channel,
@@ -78,36 +116,72 @@ async def enqueue_quantity(
         "quantity": quantity,
         "revision": revision,
     }
-    topic = f"{channel}/{channel_sku}"
-    values = _message("listing.quantity", body, topic=topic, now=now) | {
-        "attempts": REPLACED_ATTEMPTS_MAX,
-        "retry_at": now + timedelta(seconds=REPLACED_WAIT_SECONDS),
-    }
-    result = await session.execute(text(_ENQUEUE + _REPLACE + "RETURNING id"), values)
-    return len(result.all())
+    topic = f"listing/{channel}/{channel_sku}"
+    event = "listing.quantity"
+    return await _put(session, event, body, now, team=None, topic=topic, version=revision)
 
 
-def _message(
-    event: str, body: Mapping[str, Any], *, topic: str | None, now: datetime
-) -> dict[str, Any]:
+async def _put(
+    session: AsyncSession,
+    event: str,
+    body: Mapping[str, Any],
+    now: datetime,
+    *,
+    team: str | None,
+    topic: str | None,
+    version: int | None,
+) -> int:
     check_event(event)
     encoded = msgspec.json.encode(body)
     if len(encoded) > BODY_BYTES_MAX:
         raise BadInput(f"a message may have {BODY_BYTES_MAX} bytes")
-    return {
-        "message_id": f"msg_{secrets.token_hex(16)}",
+    values = {
+        "message_id": new_id(),
         "event": event,
         "topic": topic,
+        "version": version,
+        "team": team,
         "body": encoded.decode(),
         "now": now,
+        "attempts": REPLACED_ATTEMPTS_MAX,
+        "retry_at": now + timedelta(seconds=REPLACED_WAIT_SECONDS),
     }
+    return len((await session.execute(_PUT, values)).all())
+
+
+def new_id() -> str:
+    """The id of a message, which a receiver tells repeats by."""
+    return f"msg_{secrets.token_hex(16)}"
+
+
+async def ping(session: AsyncSession, endpoint: WebhookEndpoint, now: datetime) -> Delivery:
+    """Queue a test for one endpoint alone, whatever events and team it takes.
+
+    Raises `WrongState` where the endpoint is disabled.
+    """
+    if not endpoint.active:
+        raise WrongState("the endpoint is disabled")
+    version = await session.scalar(text("SELECT nextval(pg_get_serial_sequence('message', 'id'))"))
+    row = Delivery(
+        endpoint_id=endpoint.id,
+        message_id=new_id(),
+        event=PING,
+        version=version,
+        body={"endpoint_id": endpoint.id, "name": endpoint.name},
+        due_at=now,
+        created_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    await session.refresh(row)
+    return row
 
 
 async def replay(session: AsyncSession, delivery_id: int, now: datetime) -> None:
     """Send a message again from the first try on, under its old id; a waiting one is due at once.
 
-    Raises `NotFound`, and `WrongState` where the endpoint is disabled or a newer number of the same
-    listing was queued since: the newest wins.
+    Raises `NotFound`, and `WrongState` where the endpoint is disabled or something newer about the
+    same topic was queued since: the newest wins.
     """
     row = await session.get(Delivery, delivery_id, with_for_update=True)
     if row is None:
@@ -116,7 +190,7 @@ async def replay(session: AsyncSession, delivery_id: int, now: datetime) -> None
     if not endpoint.active:
         raise WrongState("the endpoint is disabled")
     if row.topic is not None and await _newer(session, row):
-        raise WrongState("a newer number of this listing was queued since")
+        raise WrongState("something newer about the same was queued since")
     if row.state != "pending":
         row.state, row.attempts, row.leased_until = "pending", 0, None
         row.delivered_at = None
@@ -125,24 +199,30 @@ async def replay(session: AsyncSession, delivery_id: int, now: datetime) -> None
 
 async def _newer(session: AsyncSession, row: Delivery) -> bool:
     newest = await session.scalar(
-        select(func.max(Delivery.id)).where(
+        select(func.max(Delivery.version)).where(
             Delivery.endpoint_id == row.endpoint_id, Delivery.topic == row.topic
         )
     )
-    return newest != row.id
+    return newest != row.version
 
 
 async def tidy(session: AsyncSession, now: datetime) -> int:
-    """Delete up to 5,000 messages that ended and are older than 30 days; how many."""
-    old = (
-        select(Delivery.id)
-        .where(Delivery.state != "pending", Delivery.created_at < now - timedelta(days=KEPT_DAYS))
-        .order_by(Delivery.id)
-        .limit(TIDY_MAX)
+    """Delete up to 5,000 deliveries that ended and are older than 30 days; how many.
+
+    As many messages of that age go with them, and old keys whose time is over.
+    """
+    limit = now - timedelta(days=KEPT_DAYS)
+    ended = select(Delivery.id).where(Delivery.state != "pending", Delivery.created_at < limit)
+    said = select(Message.id).where(Message.created_at < limit)
+    await session.execute(
+        delete(Message)
+        .where(Message.id.in_(said.order_by(Message.id).limit(TIDY_MAX)))
+        .execution_options(synchronize_session=False)
     )
+    await forget_previous(session, now)
     removed = await session.scalars(
         delete(Delivery)
-        .where(Delivery.id.in_(old))
+        .where(Delivery.id.in_(ended.order_by(Delivery.id).limit(TIDY_MAX)))
         .returning(Delivery.id)
         .execution_options(synchronize_session=False)
     )

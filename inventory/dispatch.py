@@ -47,14 +47,19 @@ DICE = secrets.SystemRandom()
 
 
 class Due(Struct, frozen=True, kw_only=True):
-    """One message claimed for one try. `body` is the data of the message, `secret` is sealed."""
+    """One message claimed for one try. `body` is its data; address and secrets are sealed."""
 
     id: int
     endpoint_id: int
-    url: str
+    kind: str
+    address: bytes
     secret: bytes
+    secret_previous: bytes | None
+    previous_until: datetime | None
     message_id: str
     event: str
+    topic: str | None
+    version: int
     body: dict[str, Any]
     created_at: datetime
     attempts: int
@@ -62,7 +67,7 @@ class Due(Struct, frozen=True, kw_only=True):
     failing_since: datetime | None
 
     def __repr__(self) -> str:
-        """Without the address, which may hold a key, and without the secret."""
+        """Without the address, which may hold a key, and without the secrets."""
         return f"Due(id={self.id}, endpoint_id={self.endpoint_id}, message_id={self.message_id!r})"
 
 
@@ -77,8 +82,17 @@ class Verdict(StrEnum):
 
 
 def payload(due: Due) -> bytes:
-    """The message as it is signed and sent, in the shape that Standard Webhooks recommends."""
-    message = {"type": due.event, "timestamp": due.created_at, "data": due.body}
+    """The message as it is signed and sent, in the shape that Standard Webhooks recommends.
+
+    Of the messages of one `topic` the highest `version` is true, whenever it comes in.
+    """
+    message = {
+        "type": due.event,
+        "timestamp": due.created_at,
+        "version": due.version,
+        "topic": due.topic,
+        "data": due.body,
+    }
     return msgspec.json.encode(message)
 
 
@@ -91,7 +105,7 @@ SELECT e.id FROM webhook_endpoint e CROSS JOIN LATERAL (
     AND (d.leased_until IS NULL OR d.leased_until <= :now)
   ORDER BY d.due_at LIMIT 1
 ) first
-WHERE e.active AND (e.failing_since IS NOT NULL) = :failing AND :room > (
+WHERE e.active AND e.address IS NOT NULL AND (e.failing_since IS NOT NULL) = :failing AND :room > (
   SELECT count(*) FROM delivery f
   WHERE f.endpoint_id = e.id AND f.state = 'pending' AND f.leased_until > :now)
 ORDER BY first.due_at LIMIT :most
@@ -114,8 +128,9 @@ WITH chosen AS (
 )
 UPDATE delivery d SET attempts = d.attempts + 1, leased_until = :leased_until
 FROM chosen, webhook_endpoint e WHERE d.id = chosen.id AND e.id = d.endpoint_id
-RETURNING d.id, d.endpoint_id, e.url, e.secret, d.message_id, d.event, d.body, d.created_at,
-  d.attempts, d.leased_until, e.failing_since
+RETURNING d.id, d.endpoint_id, e.kind, e.address, e.secret, e.secret_previous, e.previous_until,
+  d.message_id, d.event, d.topic, d.version, d.body, d.created_at, d.attempts, d.leased_until,
+  e.failing_since
 """)
 
 
@@ -199,12 +214,13 @@ async def _delivered(
             message_id=row.message_id,
             event=row.event,
             topic=row.topic,
+            version=row.version,
             body=row.body,
             created_at=row.created_at,
             due_at=now,
         )
         row.message_id, row.body, row.created_at = due.message_id, due.body, due.created_at
-        row.attempts = due.attempts
+        row.event, row.version, row.attempts = due.event, due.version, due.attempts
     row.state, row.delivered_at = "delivered", now
     await session.flush()
     if newer is not None:

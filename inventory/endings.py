@@ -12,16 +12,27 @@ from sqlalchemy import exists, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import alerts, casework, reasons, standings
+from inventory import alerts, casework, messages, reasons, standings
 from inventory.cancellations import LIVE, lock
-from inventory.casework import BY_HAND_ALERT, FAILED_ALERT, PROPOSED_ALERT
+from inventory.casework import BY_HAND_ALERT, FAILED_ALERT, OVERDUE_ALERT, PROPOSED_ALERT
 from inventory.models import Cancellation, Channel, Listing, OrderLine, SalesOrder
 from inventory.reasons import Action, Asker, OrderState, Rule
-from inventory.vocabulary import Kind, Party
+from inventory.vocabulary import Kind, Party, Reason
 
 ENDED_MAX = 200
 CODE_CHARACTERS_MAX = 200
 UNDECIDED = (*LIVE, "refused", "failed")
+# What an end of our own making looks like: a buyer's code makes it the buyer's (Rakuten, Yahoo!).
+OURS_SHOWN_AS: dict[Reason, set[str | None]] = {
+    Reason.OUT_OF_STOCK: {None, Party.SELLER.value},
+    Reason.BUYER_REQUEST: {None, Party.SELLER.value, Party.BUYER.value},
+}
+# Known from one vendor; the screen's name may differ.
+TO_REOPEN = (
+    "In Store Creator Pro, stock screen（在庫管理）, lift the item's close（在庫クローズの解除）."
+    " Until then it stays sold out whatever number is sent, and sells nothing; once a reading shows"
+    " it open, numbers are sent again by themselves."
+)
 
 _READ_RESTOCKED = text("""
 WITH ended AS MATERIALIZED (
@@ -65,6 +76,7 @@ async def listings_closed(session: AsyncSession, cancellation_id: int) -> list[i
         .join(SalesOrder, SalesOrder.id == Cancellation.order_id)
         .where(
             Cancellation.id == cancellation_id,
+            Cancellation.reason == Reason.OUT_OF_STOCK.value,
             Cancellation.state.in_(("approved", "submitted")),
             Cancellation.attempts > 0,
             SalesOrder.cancelled.is_(True),
@@ -88,7 +100,12 @@ async def close_listing(
     listing.closed_by_channel, listing.read_after = True, now
     row = await session.get_one(Cancellation, cancellation_id)
     channel = await session.get_one(Channel, listing.channel_id)
-    detail = {"channel": channel.code, "channel_sku": listing.channel_sku, "order": row.order_id}
+    detail = {
+        "channel": channel.code,
+        "channel_sku": listing.channel_sku,
+        "order": row.order_id,
+        "do": TO_REOPEN,
+    }
     casework.note(session, row.oversell_id, "closed_by_channel", detail, now=now)
     subject = f"listing:{channel.code}/{listing.channel_sku}"
     await alerts.fire(
@@ -127,12 +144,31 @@ async def settle(session: AsyncSession, cancellation_id: int, now: datetime) -> 
     await casework.answered(session, PROPOSED_ALERT, row, now)
     await casework.answered(session, FAILED_ALERT, row, now)
     await casework.answered(session, BY_HAND_ALERT, row, now)
-    sent = row.state in {"approved", "submitted"} and row.attempts > 0
-    if sent and order.cancelled_by in {None, Party.SELLER.value}:
+    await casework.answered(session, OVERDUE_ALERT, row, now)
+    if await _is_ours(session, row, order):
         await _confirm(session, row, order, now)
     else:
         await _observe(session, row, order, now)
     return True
+
+
+async def _is_ours(session: AsyncSession, row: Cancellation, order: SalesOrder) -> bool:
+    """Whether it is the end that we asked for, by what the channel shows of it.
+
+    What it shows as out of stock is never the buyer's wish, whoever ended it so (L10).
+    """
+    if row.state not in {"approved", "submitted"} or not row.attempts:
+        return False
+    reason, by = Reason(row.reason), order.cancelled_by
+    if by not in OURS_SHOWN_AS[reason]:
+        return False
+    if reason is not Reason.BUYER_REQUEST or by is None:
+        return True
+    kind = Kind((await session.get_one(Channel, row.channel_id)).kind)
+    shown = reasons.who_asked(
+        kind, Party(by), order.cancel_reason, buyer_asked=order.buyer_asked_to_cancel, late=False
+    )
+    return shown is not Asker.SHOP_OUT_OF_STOCK
 
 
 async def unseen(session: AsyncSession) -> list[int]:
@@ -175,10 +211,15 @@ async def _confirm(
     session: AsyncSession, row: Cancellation, order: SalesOrder, now: datetime
 ) -> None:
     kind = Kind((await session.get_one(Channel, row.channel_id)).kind)
-    rule = reasons.decide(kind, OrderState.CANCELLED, Asker.SHOP_OUT_OF_STOCK)
+    rule = reasons.decide(kind, OrderState.CANCELLED, reasons.asker_of(Reason(row.reason)))
     row.state, row.confirmed_at, row.due_at, row.failure = "confirmed", now, None, None
     detail = {"order_ref": order.order_ref, "channel_says": order.cancel_reason}
     await _enter(session, row, order, rule, "confirmed", detail, now)
+    if row.reason == Reason.OUT_OF_STOCK.value:
+        await messages.draft_confirmed(session, row, now)
+    else:
+        # A channel may put back on sale what ends as the buyer's wish (Amazon does).
+        await read_again(session, row.id, now)
     await _check_shipped(session, row, now)
 
 
@@ -223,8 +264,8 @@ async def _enter(
         **detail,
         "cancellation": row.id,
         "counts_against_metric": rule.counts.value,
-        "metric_before": entry.metric_before if entry else None,
-        "metric_after": entry.metric_after if entry else None,
+        "metric_before": entry.metric_before,
+        "metric_after": entry.metric_after,
     }
     casework.note(session, row.oversell_id, step, said, now=now)
 

@@ -245,7 +245,13 @@ async def write_cases(
     shortages: Mapping[int, int],
     causes: Mapping[int, int],
 ) -> None:
-    """Open and measure the cases of SKUs that are short, and end those of SKUs that are not."""
+    """Open and measure the cases of SKUs that are short, and end those of SKUs that are not.
+
+    What only the orders of a shop make short that was never live is nobody's case yet: its stock
+    is still being counted, and whoever kept it so far answers for its orders.
+    """
+    if any(shortages.values()):
+        shortages = await _without_shadows(connection, shortages)
     short = {sku_id: units for sku_id, units in sorted(shortages.items()) if units}
     if short:
         await connection.execute(
@@ -270,3 +276,18 @@ async def write_cases(
             " AND sku_id = ANY($1::int[])",
             ended,
         )
+
+
+async def _without_shadows(
+    connection: Connection, shortages: Mapping[int, int]
+) -> Mapping[int, int]:
+    """Shortages as they would be without the orders of shops that were never live."""
+    rows = await connection.fetch(
+        "SELECT p.sku_id, sum(p.reserved) AS units FROM channel h"
+        " JOIN sales_order o ON o.channel_id = h.id AND NOT o.cancelled"
+        " JOIN order_part p ON p.order_id = o.id AND p.reserved > 0 AND p.sku_id = ANY($1::int[])"
+        " WHERE h.frozen AND h.live_at IS NULL GROUP BY p.sku_id",
+        [sku_id for sku_id, units in shortages.items() if units],
+    )
+    shadowed = {row["sku_id"]: row["units"] for row in rows}
+    return {sku_id: max(units - shadowed.get(sku_id, 0), 0) for sku_id, units in shortages.items()}

@@ -118,6 +118,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     """Where a shop stands. `value` None: it cannot be known from what we have.
 
     `history_complete` False: the window began before our history did, so the value may be too low.
+    `headroom` is how many more cancellations leave the value below `limit`; None without a limit.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Metric(Struct, frozen=True, kw_only=True):
     as_of: date
     history_complete: bool
     detail: str = ""
+    headroom: int | None = None
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -178,19 +180,25 @@ def window_start(rules: AnyRules, now: datetime) -> datetime:
 
 def in_window(rules: AnyRules, moment: datetime, now: datetime) -> bool:
     """Whether a moment lies in the window that ends now."""
-    start = window_start(rules, now)
-    return start < moment <= now if isinstance(rules, RateRules) else start <= moment <= now
+    return _within(rules, window_start(rules, now), moment, now)
+
+
+def _within(rules: AnyRules, start: datetime, moment: datetime, now: datetime) -> bool:
+    return (start < moment if isinstance(rules, RateRules) else start <= moment) and moment <= now
 
 
 def standing(
     rules: AnyRules, orders: int, given_up: Sequence[GivenUp], *, now: datetime
 ) -> Standing:
-    """What lies in the window that ends now. `orders` were placed in it, given up or not."""
+    """What lies in the window that ends now. `orders` were placed in it, given up or not.
+
+    An end that comes after now is not known yet, whichever date counts.
+    """
     by_order_date = isinstance(rules, RateRules) and rules.count_by == "order_date"
-    inside = []
+    inside, start = [], window_start(rules, now)
     for each in given_up:
         moment = each.ordered_at if by_order_date else each.ended_at
-        if moment is not None and in_window(rules, moment, now):
+        if moment is not None and each.ended_at <= now and _within(rules, start, moment, now):
             inside.append(each)
     return Standing(
         orders=orders,
@@ -217,12 +225,15 @@ def metric(
     complete = history_from <= start
     if isinstance(rules, RateRules):
         value, limit, unit, detail = _rate(rules, standing)
+        room = None if limit is None else _left(rules, standing)
     elif isinstance(rules, RakutenRules):
         earlier = rules.points_before if history_from >= start else 0
         complete = complete or earlier is not None
         value, limit, unit, detail = _points(rules, standing, seen_from or standing, earlier or 0)
+        room = _below(rules, value, limit)
     else:
         value, limit, unit, detail = _fees(rules, standing)
+        room = None
     return Metric(
         name=rules.name,
         value=value,
@@ -231,6 +242,7 @@ def metric(
         as_of=rules.as_of,
         history_complete=complete,
         detail=detail,
+        headroom=room,
     )
 
 
@@ -241,10 +253,23 @@ def _rate(rules: RateRules, standing: Standing) -> Figures:
     detail = f"{standing.counted} of {standing.orders} orders in {rules.window_days} days"
     limit = rules.limit_percent
     if limit is not None:
-        left = allowed_cancels(standing.orders, limit_percent=limit) - standing.counted
-        detail += f", {max(left, 0)} more may be cancelled below {limit:g} %"
+        detail += f", {_left(rules, standing)} more may be cancelled below {limit:g} %"
     value = 100 * standing.counted / standing.orders if standing.orders else None
     return value, limit, "percent", detail
+
+
+def _left(rules: RateRules, standing: Standing) -> int:
+    """How many more of the window's orders may be cancelled below the limit; 0 without one."""
+    allowed = allowed_cancels(standing.orders, limit_percent=rules.limit_percent or 0)
+    return max(allowed - standing.counted, 0)
+
+
+def _below(rules: RakutenRules, value: float | None, limit: float | None) -> int | None:
+    """How many more cancellations stay below a step; None where one scores nothing."""
+    each = rules.points_per_cancel * Fraction(str(rules.probability))
+    if value is None or limit is None or not each:
+        return None
+    return max(ceil((Fraction(str(limit)) - Fraction(str(value))) / each) - 1, 0)
 
 
 def allowed_cancels(orders: int, *, limit_percent: float) -> int:

@@ -1,84 +1,61 @@
 """The decision table of giving an order up: what may be done, for what reason, does it count.
 
-Pure data, keyed by the kind of channel, the state of the order and who asked for its end. What no
-row lists goes to a person. A reason is always the true one (L10): out of stock is sent as out of
-stock, and a buyer's reason only where the marketplace itself shows that the buyer asked.
+Pure. Keyed by marketplace, the state of the order, who asked for its end, ship notice, fulfilment
+and whole or part. What no row lists is refused to a person. A reason is always the true one (L10):
+out of stock is sent as out of stock, and a buyer's reason only with what is on record about it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
+from itertools import product
 
-from msgspec import Struct
-
+from inventory import reason_amazon, reason_malls, reason_others
 from inventory.errors import InventoryError
+from inventory.reason_evidence import Evidence, objection
+from inventory.reason_words import (
+    Action,
+    Asker,
+    Case,
+    Counts,
+    Extent,
+    Fulfilment,
+    Market,
+    OrderState,
+    Row,
+    Rule,
+    ShipNotice,
+)
 from inventory.vocabulary import CancelRequest, Kind, Party, Reason
+
+__all__ = [
+    "ROWS",
+    "TABLE",
+    "Action",
+    "Asker",
+    "Case",
+    "Counts",
+    "Evidence",
+    "Extent",
+    "Fulfilment",
+    "Market",
+    "OrderState",
+    "ReasonRefused",
+    "Rule",
+    "ShipNotice",
+    "asker_of",
+    "cancel_request",
+    "cancels_out_of_stock",
+    "case_of",
+    "decide",
+    "lapsed",
+    "order_state",
+    "who_asked",
+]
 
 # Seller Central help 201722390: Amazon itself cancels 7 days after the ship-by date.
 LAPSES_AFTER = timedelta(days=7)
-
-
-class OrderState(StrEnum):
-    """Where an order stands. `locked`: the channel accepts no cancellation by the shop just now."""
-
-    OPEN = "open"
-    LOCKED = "locked"
-    PARTLY_SHIPPED = "partly_shipped"
-    SHIPPED = "shipped"
-    CANCELLED = "cancelled"
-    BY_CHANNEL = "by_channel"
-
-
-class Asker(StrEnum):
-    """Who asked for the order's end, and why.
-
-    `buyer_self` is the buyer's own button, `buyer_request` a request that the shop carries out,
-    `marketplace_lapsed` the marketplace's end of an order that the shop let lie.
-    """
-
-    SHOP_OUT_OF_STOCK = "shop_out_of_stock"
-    SHOP_OTHER = "shop_other"
-    BUYER_SELF = "buyer_self"
-    BUYER_REQUEST = "buyer_request"
-    MARKETPLACE = "marketplace"
-    MARKETPLACE_LAPSED = "marketplace_lapsed"
-    UNKNOWN = "unknown"
-
-
-class Action(StrEnum):
-    """What is left to do: end the order, wait, nothing, or ask a person what to do.
-
-    An order is ended by the channel's API, or by a person in its admin where it has none.
-    """
-
-    CANCEL = "cancel"
-    WAIT = "wait"
-    NOTHING = "nothing"
-    PERSON = "person"
-
-
-class Counts(StrEnum):
-    """Whether a cancellation counts against the marketplace's metric."""
-
-    YES = "yes"
-    NO = "no"
-    UNCONFIRMED = "unconfirmed"
-
-
-class Rule(Struct, frozen=True, kw_only=True):
-    """One row. `source` names the marketplace's page, or says how well the row is known.
-
-    `weighs`: our metric is computed with it, because it counts or because it may count and the
-    shop caused it (the worst case is shown).
-    """
-
-    action: Action
-    reason_code: str = ""
-    counts: Counts = Counts.UNCONFIRMED
-    weighs: bool = False
-    source: str = ""
 
 
 class ReasonRefused(InventoryError):
@@ -87,108 +64,96 @@ class ReasonRefused(InventoryError):
     code = "reason_refused"
 
 
-OUT_OF_STOCK_CODES = {
-    Kind.RAKUTEN: "8",
-    Kind.YAHOO: "210",
-    Kind.AMAZON: "NoInventory",
-    Kind.SHOPIFY: "INVENTORY",
+# What channels say of an order that a shop has ended, where it is more than "the shop did".
+_SHOP_CODES: dict[Kind, dict[str, Asker]] = {
+    Kind.RAKUTEN: {"8": Asker.SHOP_OUT_OF_STOCK},
+    Kind.YAHOO: {"210": Asker.SHOP_OUT_OF_STOCK, "220": Asker.SHOP_DISCONTINUED},
+    Kind.AMAZON: {
+        "NoInventory": Asker.SHOP_OUT_OF_STOCK,
+        "NO_INVENTORY": Asker.SHOP_OUT_OF_STOCK,
+        "ShippingAddressUndeliverable": Asker.SHOP_ADDRESS,
+        "SHIPPING_ADDRESS_UNDELIVERABLE": Asker.SHOP_ADDRESS,
+        "PRICING_ERROR": Asker.SHOP_PRICE,
+    },
+    Kind.SHOPIFY: {"INVENTORY": Asker.SHOP_OUT_OF_STOCK},
 }
-# Amazon's newer orders API has its own word for the same reason.
-_OUT_OF_STOCK_WORDS = {*OUT_OF_STOCK_CODES.values(), "NO_INVENTORY"}
+_SCREENED = "170"
 _BUYER_CODES = {
+    Kind.AMAZON: {"BuyerCanceled", "BUYER_CANCELLED"},
     Kind.RAKUTEN: {"1", "2", "3", "4", "5", "6"},
     Kind.YAHOO: {"100", "110", "120", "130", "140", "150", "160", "170", "180"},
     Kind.SHOPIFY: {"CUSTOMER"},
 }
-# Only Amazon's orders API shows that the buyer asked (BuyerRequestedCancel, cancellationRequest).
-_SHOWS_BUYER_REQUESTS = {Kind.AMAZON}
 
-YES, NO, UNCONFIRMED = Counts.YES, Counts.NO, Counts.UNCONFIRMED
-OUT_OF_STOCK, SHOP_OTHER = Asker.SHOP_OUT_OF_STOCK, Asker.SHOP_OTHER
-BUYER_SELF, BUYER_REQUEST = Asker.BUYER_SELF, Asker.BUYER_REQUEST
-MARKETPLACE, LAPSED = Asker.MARKETPLACE, Asker.MARKETPLACE_LAPSED
-
-_CANCELLING = "Amazon: Seller Central help 201722390, who cancelled and what counts"
-_CANCEL_RATE = "Amazon: Seller Central help 200285210, pre-fulfilment cancel rate"
-_RMS = "Rakuten: RMS RakutenPayOrderAPI cancelOrder"
-_POINTS = "Rakuten: RMS violation points; whether every cancellation scores is UNCONFIRMED"
-_NO_POINTS = "Rakuten: no page says that it scores; UNCONFIRMED, taken as not"
-_STORE_RATE = "Yahoo!: order cancel rate on the store's rating page; reason group of CancelReason"
-_NOT_SAID = "Yahoo!: the rate's page does not name this case; UNCONFIRMED, taken as not"
-_ADMIN = "Shopify: no metric of its own; Shopify Payments keeps the card fee on a refund"
-_VOIDED = "Shopify: no metric of its own; a declined or fraudulent payment is not captured"
-_BY_HAND = "EC-CUBE: its Web API plugin has no cancel mutation; a person does it in the admin"
-_OWN = "an own store has no marketplace and no metric"
-
-# The shop may ask the channel to cancel an open order: reason code, counts, weighs.
-_MAY_CANCEL = (
-    (Kind.AMAZON, OUT_OF_STOCK, "NoInventory", YES, True, _CANCELLING),
-    (Kind.AMAZON, BUYER_REQUEST, "BuyerCanceled", NO, False, _CANCELLING),
-    (Kind.RAKUTEN, OUT_OF_STOCK, "8", UNCONFIRMED, True, _POINTS),
-    (Kind.YAHOO, OUT_OF_STOCK, "210", YES, True, _STORE_RATE),
-    (Kind.SHOPIFY, OUT_OF_STOCK, "INVENTORY", NO, True, _ADMIN),
-    (Kind.ECCUBE, OUT_OF_STOCK, "out_of_stock", NO, False, _BY_HAND),
-)
-# No cancellation is taken just now: Amazon while payment is pending, Rakuten in status 400.
-_MUST_WAIT = (
-    (Kind.AMAZON, OUT_OF_STOCK, _CANCEL_RATE),
-    (Kind.AMAZON, BUYER_REQUEST, _CANCEL_RATE),
-    (Kind.RAKUTEN, OUT_OF_STOCK, _RMS),
-)
-# The order has ended already: counts, weighs.
-_HAS_ENDED = (
-    (Kind.AMAZON, (OUT_OF_STOCK, SHOP_OTHER, LAPSED), YES, True, _CANCELLING),
-    (Kind.AMAZON, (BUYER_SELF, BUYER_REQUEST, MARKETPLACE), NO, False, _CANCELLING),
-    (Kind.RAKUTEN, (OUT_OF_STOCK, SHOP_OTHER), UNCONFIRMED, True, _POINTS),
-    (Kind.RAKUTEN, (BUYER_SELF, BUYER_REQUEST, MARKETPLACE), UNCONFIRMED, False, _NO_POINTS),
-    (Kind.YAHOO, (OUT_OF_STOCK, SHOP_OTHER), YES, True, _STORE_RATE),
-    (Kind.YAHOO, (BUYER_REQUEST,), NO, False, _STORE_RATE),
-    (Kind.YAHOO, (BUYER_SELF, MARKETPLACE), UNCONFIRMED, False, _NOT_SAID),
-    (Kind.SHOPIFY, (OUT_OF_STOCK, SHOP_OTHER, BUYER_SELF, BUYER_REQUEST), NO, True, _ADMIN),
-    (Kind.SHOPIFY, (MARKETPLACE,), NO, False, _VOIDED),
-    (Kind.ECCUBE, tuple(Asker), NO, False, _OWN),
-    (Kind.OWN_STORE, tuple(Asker), NO, False, _OWN),
+ROWS: tuple[Row, ...] = (
+    *reason_amazon.ROWS,
+    *reason_malls.RAKUTEN,
+    *reason_malls.YAHOO,
+    *reason_others.SHOPIFY,
+    *reason_others.OWN,
+    *reason_others.WITHOUT_ADAPTER,
+    *reason_others.FORBIDDEN,
 )
 
 
-def _table() -> dict[tuple[Kind, OrderState, Asker], Rule]:
-    rows = {
-        (kind, OrderState.OPEN, asker): Rule(
-            action=Action.CANCEL, reason_code=code, counts=counts, weighs=weighs, source=source
-        )
-        for kind, asker, code, counts, weighs, source in _MAY_CANCEL
-    }
-    for kind, asker, source in _MUST_WAIT:
-        rows[kind, OrderState.LOCKED, asker] = Rule(action=Action.WAIT, source=source)
-    for kind, askers, counts, weighs, source in _HAS_ENDED:
-        rule = Rule(action=Action.NOTHING, counts=counts, weighs=weighs, source=source)
-        rows |= {(kind, OrderState.CANCELLED, asker): rule for asker in askers}
-    # What Amazon fulfils itself is in no metric of the shop (FBA).
-    theirs = Rule(action=Action.NOTHING, counts=NO, source=_CANCEL_RATE)
-    rows |= {(Kind.AMAZON, OrderState.BY_CHANNEL, asker): theirs for asker in Asker}
-    return rows
+def _table(rows: Iterable[Row]) -> dict[tuple[Market, Case], Rule]:
+    found: dict[tuple[Market, Case], Rule] = {}
+    for row in rows:
+        parts = (row.states, row.askers, row.notices, row.fulfilments, row.extents)
+        for state, asker, notice, fulfilment, extent in product(*parts):
+            case = Case(
+                state=state,
+                asker=asker,
+                ship_notice=notice,
+                fulfilment=fulfilment,
+                extent=extent,
+            )
+            if found.setdefault((row.market, case), row.rule) != row.rule:
+                raise ValueError(f"two rows for {row.market} {case}")
+    return found
 
 
-TABLE = _table()
-_TO_A_PERSON = Rule(action=Action.PERSON, source="no row of the table lists this")
+TABLE = _table(ROWS)
+_TO_A_PERSON = Rule(
+    action=Action.PERSON,
+    task="The table does not know this case: a person decides.",
+    source="no row of the table lists this",
+)
 
 
-def decide(kind: Kind, state: OrderState, asker: Asker) -> Rule:
-    """The rule for this case; what no row lists goes to a person and may count."""
-    return TABLE.get((kind, state, asker), _TO_A_PERSON)
+def case_of(state: OrderState, asker: Asker, *, extent: Extent = Extent.WHOLE) -> Case:
+    """The case of an order that the shop ships, as its channel shows it.
+
+    What a channel shows as shipped was told to it, so the ship notice of such an order is sent.
+    """
+    told = state in {OrderState.SHIPPED, OrderState.PARTLY_SHIPPED}
+    notice = ShipNotice.SENT if told else ShipNotice.NOT_SENT
+    return Case(state=state, asker=asker, ship_notice=notice, extent=extent)
+
+
+def decide(market: Kind | Market, case: Case | OrderState, asker: Asker = Asker.UNKNOWN) -> Rule:
+    """The rule for a case; what no row lists goes to a person and may count.
+
+    A bare state with its asker stands for `case_of(state, asker)`.
+    """
+    asked = case if isinstance(case, Case) else case_of(case, asker)
+    return TABLE.get((Market(market.value), asked), _TO_A_PERSON)
 
 
 def cancels_out_of_stock() -> list[Kind]:
     """The kinds that let the shop cancel an open order for want of stock."""
-    return [
-        kind for kind in Kind if decide(kind, OrderState.OPEN, OUT_OF_STOCK).action is Action.CANCEL
-    ]
+    short = case_of(OrderState.OPEN, Asker.SHOP_OUT_OF_STOCK)
+    return [kind for kind in Kind if decide(kind, short).action is Action.CANCEL]
 
 
 def order_state(
     *, cancelled: bool, cancellable: bool, by_channel: bool, open_units: int, shipped_units: int
 ) -> OrderState:
-    """Where an order stands, from what its channel shows; units over all its lines."""
+    """Where an order stands, from what its channel shows; units over all its lines.
+
+    No channel shows a first window, a screening or a capture so surely that we would rely on it:
+    such orders are `open` or `locked`, of which the table knows the stricter.
+    """
     if by_channel:
         return OrderState.BY_CHANNEL
     if cancelled:
@@ -212,20 +177,34 @@ def who_asked(
     """Who was behind a cancellation that has happened, from the channel's own record.
 
     On Amazon the marketplace's flag decides, not the code that was picked: a buyer's code without
-    the flag counts as the shop's (Seller Central help 201722390).
+    it is a wish by message only, or none, and counts (Seller Central help 201722390). Yahoo! files
+    a payment screening, which is its own, among the buyers' reasons (CancelReason 170).
     """
-    if by is Party.BUYER:
+    if by is Party.BUYER and not (kind is Kind.YAHOO and reason_code == _SCREENED):
         return Asker.BUYER_SELF
-    if by is Party.MARKETPLACE:
+    if by in {Party.MARKETPLACE, Party.BUYER}:
         return Asker.MARKETPLACE_LAPSED if late else Asker.MARKETPLACE
     if by is None:
         return Asker.UNKNOWN
-    if reason_code in _OUT_OF_STOCK_WORDS:
-        return Asker.SHOP_OUT_OF_STOCK
-    asked = (
-        buyer_asked if kind in _SHOWS_BUYER_REQUESTS else reason_code in _BUYER_CODES.get(kind, ())
-    )
-    return Asker.BUYER_REQUEST if asked else Asker.SHOP_OTHER
+    return _of_the_shops_end(kind, reason_code or "", buyer_asked=buyer_asked)
+
+
+def _of_the_shops_end(kind: Kind, code: str, *, buyer_asked: bool) -> Asker:
+    if code in _SHOP_CODES.get(kind, {}):
+        return _SHOP_CODES[kind][code]
+    if kind is Kind.AMAZON and buyer_asked:
+        return Asker.BUYER_REQUEST
+    if code in _BUYER_CODES.get(kind, ()):
+        return Asker.BUYER_MESSAGE if kind is Kind.AMAZON else Asker.BUYER_REQUEST
+    return Asker.SHOP_OTHER
+
+
+def asker_of(reason: Reason) -> Asker:
+    """Whose wish a request of ours is."""
+    return {
+        Reason.OUT_OF_STOCK: Asker.SHOP_OUT_OF_STOCK,
+        Reason.BUYER_REQUEST: Asker.BUYER_REQUEST,
+    }[reason]
 
 
 def cancel_request(
@@ -234,20 +213,20 @@ def cancel_request(
     *,
     order_ref: str,
     line_refs: Sequence[str],
-    buyer_asked: bool = False,
+    evidence: Evidence | None = None,
     note: str = "",
 ) -> CancelRequest:
     """The only place where a request to cancel is made, so that its reason is a true one (L10).
 
-    Raises `ReasonRefused` for a buyer's reason without the marketplace's own flag that the buyer
-    asked (which only Amazon has), and where the table has no way to cancel.
+    Raises `ReasonRefused` for a buyer's reason without `evidence` that holds (see `objection`),
+    and where the table has no way to cancel, or no code to cancel with.
     """
-    if reason is Reason.BUYER_REQUEST and not (buyer_asked and kind in _SHOWS_BUYER_REQUESTS):
-        raise ReasonRefused(
-            f"{order_ref}: a buyer's reason needs the marketplace's own record that the buyer asked"
-        )
-    asker = Asker.BUYER_REQUEST if reason is Reason.BUYER_REQUEST else Asker.SHOP_OUT_OF_STOCK
-    if decide(kind, OrderState.OPEN, asker).action is not Action.CANCEL:
+    if reason is Reason.BUYER_REQUEST:
+        against = objection(Market(kind.value), evidence)
+        if against is not None:
+            raise ReasonRefused(f"{order_ref}: a buyer's reason must not be sent: {against}")
+    rule = decide(kind, OrderState.OPEN, asker_of(reason))
+    if rule.action is not Action.CANCEL or not rule.reason_code:
         raise ReasonRefused(
             f"{order_ref}: {kind.value} orders cannot be cancelled as {reason.value}"
         )

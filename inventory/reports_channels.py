@@ -38,7 +38,10 @@ class ChannelRow(Struct, frozen=True, kw_only=True):
     quantity_max: int | None
     quantity_floor: int
     desk_policy: str
+    desk_hours: int
+    ship_days: int | None
     metrics: dict[str, Any]
+    costs: dict[str, Any]
     watermark: datetime | None
     pulled_at: datetime | None
     failing_since: datetime | None
@@ -135,8 +138,8 @@ class Status(Struct, frozen=True, kw_only=True):
 _CHANNELS = """
 SELECT c.id, c.code, c.kind, c.base_url, c.settings, c.credentials IS NOT NULL AS has_credentials,
   c.frozen, c.safety_stock, c.safety_percent, c.quantity_max, c.quantity_floor, c.desk_policy,
-  c.metrics, c.watermark, c.pulled_at, c.failing_since, c.failure, c.connected_at,
-  c.live_at, c.standing, c.standing_at, c.history_from,
+  c.desk_hours, c.ship_days, c.metrics, c.costs, c.watermark, c.pulled_at, c.failing_since,
+  c.failure, c.connected_at, c.live_at, c.standing, c.standing_at, c.history_from,
   CASE WHEN c.location_ids IS NOT NULL THEN ARRAY(
     SELECT l.code FROM unnest(c.location_ids) WITH ORDINALITY AS o (id, n)
     JOIN location l ON l.id = o.id ORDER BY o.n) END AS locations

@@ -60,7 +60,8 @@ class StepRow(Struct, frozen=True, kw_only=True):
 class CancellationRow(Struct, frozen=True, kw_only=True):
     """An order that ends without being shipped, and where giving it up stands.
 
-    `metric_before` and `metric_after` are what was foreseen when it was proposed.
+    `metric_before`, `metric_after`, `cost` (whole yen, in parts; some prices are assumed, as of its
+    date) and `runner_up` are what was foreseen when it was proposed. Decided by `decide_by`.
     """
 
     id: int
@@ -74,6 +75,9 @@ class CancellationRow(Struct, frozen=True, kw_only=True):
     failure: str | None
     metric_before: dict[str, Any] | None
     metric_after: dict[str, Any] | None
+    cost: dict[str, Any] | None
+    runner_up: dict[str, Any] | None
+    decide_by: datetime | None
     proposed_at: datetime
     submitted_at: datetime | None
     confirmed_at: datetime | None
@@ -87,16 +91,30 @@ class Oversell(OversellRow, frozen=True, kw_only=True):
 
 
 class PenaltyRow(Struct, frozen=True, kw_only=True):
-    """What one cancellation did to the marketplace's metric."""
+    """What one order that ended did to the marketplace's metric; both null where it has none.
+
+    A metric has its value, unit, limit, headroom (how many more stay below) and as-of date.
+    `thresholds` are the rules it was computed by. `weighs`: the metric is computed with it.
+    `cause` is who asked for the end and why, `lines` the order as it was then. `worth_yen` is what
+    was ordered, `cost` what giving it up costs, part by part; null where it is not known.
+    """
 
     id: int
     cancellation_id: int
     channel: str
     order_ref: str
     reason_code: str
+    cause: str
+    source: str
+    lines: list[dict[str, Any]]
     counts_against_metric: str
-    metric_before: dict[str, Any]
-    metric_after: dict[str, Any]
+    weighs: bool
+    metric_before: dict[str, Any] | None
+    metric_after: dict[str, Any] | None
+    thresholds: dict[str, Any] | None
+    worth_yen: int | None
+    cost: dict[str, Any] | None
+    ended_at: datetime
     recorded_at: datetime
 
 
@@ -114,14 +132,15 @@ FROM oversell o JOIN sku s ON s.id = o.sku_id LEFT JOIN fact f ON f.id = o.cause
 
 _CANCELLATIONS = """
 SELECT x.id, c.code AS channel, o.order_ref, x.oversell_id, x.state, x.reason, x.reason_code,
-  x.decided_by, x.failure, x.metric_before, x.metric_after, x.proposed_at, x.submitted_at,
-  x.confirmed_at
+  x.decided_by, x.failure, x.metric_before, x.metric_after, x.cost, x.runner_up,
+  x.decide_by, x.proposed_at, x.submitted_at, x.confirmed_at
 FROM cancellation x JOIN channel c ON c.id = x.channel_id JOIN sales_order o ON o.id = x.order_id
 """
 
 _PENALTIES = """
 SELECT p.id, p.cancellation_id, c.code AS channel, p.order_ref, p.reason_code,
-  p.counts_against_metric, p.metric_before, p.metric_after, p.recorded_at
+  p.cause, p.source, p.lines, p.counts_against_metric, p.weighs, p.metric_before, p.metric_after,
+  p.thresholds, p.worth_yen, p.cost, p.ended_at, p.recorded_at
 FROM penalty_entry p JOIN channel c ON c.id = p.channel_id
 """
 

@@ -12,11 +12,12 @@ from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import casework, reasons
+from inventory import buyer_requests, casework, reasons
 from inventory.cancellations import lock, order_state, withdraw
-from inventory.casework import BY_HAND_ALERT, FAILED_ALERT
+from inventory.casework import BY_HAND, BY_HAND_ALERT, FAILED_ALERT
 from inventory.models import Cancellation, Channel, OrderLine, Oversell, SalesOrder
-from inventory.reasons import Action, Asker, OrderState
+from inventory.reason_words import NOBODY
+from inventory.reasons import Action, OrderState, ReasonRefused
 from inventory.vocabulary import CancelRequest, Kind, Reason
 
 ATTEMPTS_MAX = 5
@@ -28,8 +29,6 @@ READ_SECONDS_MAX = 120
 # An unanswered call is over by then; an accepted one (a feed, a job) may take its time.
 RESEND_SECONDS = 120
 RESEND_ACCEPTED_SECONDS = 900
-# Where a person has to end the order: the reference that says so; nothing is ever sent again.
-BY_HAND = "by hand"
 BY_HAND_SECONDS_MAX = 365 * 86_400
 
 
@@ -58,32 +57,55 @@ async def begin_submission(
 ) -> Submission | None:
     """Note that a cancellation goes out now. None: another worker has it, or it must not go.
 
-    An order that can no longer be given up is let go here, so that another one is chosen.
+    An order that can no longer be given up is let go here, so that another one is chosen; one
+    whose buyer's wish does not hold as its reason any more is let go too (L10).
     """
     row = await lock(session, cancellation_id, "approved")
     if row is None or (row.due_at is not None and row.due_at > now):
         return None
     order = await session.get_one(SalesOrder, row.order_id)
-    case = await session.get_one(Oversell, row.oversell_id)
-    if order.cancelled or not case.shortage:
+    if order.cancelled or not await _is_needed(session, row):
         return None
     kind = Kind((await session.get_one(Channel, row.channel_id)).kind)
-    state = await order_state(session, order)
-    if reasons.decide(kind, state, Asker.SHOP_OUT_OF_STOCK).action is not Action.CANCEL:
+    state, reason = await order_state(session, order), Reason(row.reason)
+    if reasons.decide(kind, state, reasons.asker_of(reason)).action is not Action.CANCEL:
         await withdraw(session, row.id, f"the order is {state.value} now", now)
         return None
-    lines = select(OrderLine.line_ref).where(OrderLine.order_id == order.id, OrderLine.ordered > 0)
-    request = reasons.cancel_request(
-        kind,
-        Reason(row.reason),
-        order_ref=order.order_ref,
-        line_refs=list(await session.scalars(lines.order_by(OrderLine.line_ref))),
-        note=f"oversell case {row.oversell_id}",
-    )
+    try:
+        request = await _request(session, row, order, kind)
+    except ReasonRefused as refused:
+        await withdraw(session, row.id, str(refused), now)
+        return None
     row.state, row.submitted_at, row.reference = "submitted", now, None
     row.attempts += 1
     row.due_at = now + timedelta(seconds=LOST_READ_SECONDS)
     return Submission(id=row.id, attempt=row.attempts, request=request)
+
+
+async def _is_needed(session: AsyncSession, row: Cancellation) -> bool:
+    """Whether there is still a shortage; a buyer's wish does not depend on one."""
+    if row.oversell_id is None:
+        return row.reason == Reason.BUYER_REQUEST.value
+    return bool((await session.get_one(Oversell, row.oversell_id)).shortage)
+
+
+async def _request(
+    session: AsyncSession, row: Cancellation, order: SalesOrder, kind: Kind
+) -> CancelRequest:
+    """Raises `ReasonRefused`, also for a buyer's reason that no person has approved (L10)."""
+    if row.reason == Reason.BUYER_REQUEST.value and (row.decided_by or "desk").lower() in NOBODY:
+        raise ReasonRefused(f"{order.order_ref}: a buyer's reason is a person's to approve")
+    lines = select(OrderLine.line_ref).where(OrderLine.order_id == order.id, OrderLine.ordered > 0)
+    evidence = await buyer_requests.evidence_for(session, order)
+    case = "the buyer asked" if row.oversell_id is None else f"oversell case {row.oversell_id}"
+    return reasons.cancel_request(
+        kind,
+        Reason(row.reason),
+        order_ref=order.order_ref,
+        line_refs=list(await session.scalars(lines.order_by(OrderLine.line_ref))),
+        evidence=evidence,
+        note=case,
+    )
 
 
 async def accepted(

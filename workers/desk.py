@@ -7,22 +7,20 @@ during a call to a channel.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
 from channels.base import AuthExpired, BadAnswer, Cancels, ChannelError, Rejected, RetryLater
 from channels.purposes import Purpose, asks
-from inventory import cancellations, endings, oversells, submissions
+from inventory import cancellations, endings, submissions
 from inventory.submissions import CALL_SECONDS_MAX
+from workers import cases
 
 if TYPE_CHECKING:
     from channels.base import Adapter
-    from inventory.clock import Clock
-    from inventory.db import Database
-    from inventory.inbox import Inbox
     from inventory.submissions import ReadBack, Submission
+    from workers.cases import House
 
 log = structlog.get_logger()
 
@@ -31,70 +29,21 @@ BEGIN_SECONDS_MAX = 45
 AUTH_SECONDS = 60
 
 
-class House(Protocol):
-    """What the desk needs of a worker's runtime."""
-
-    @property
-    def clock(self) -> Clock:
-        """The one clock."""
-        ...
-
-    @property
-    def database(self) -> Database:
-        """Connections to PostgreSQL."""
-        ...
-
-    @property
-    def inbox(self) -> Inbox:
-        """Where what channels tell us is stored first."""
-        ...
-
-    async def adapter(self, channel_id: int) -> Adapter:
-        """The adapter of a channel."""
-        ...
-
-    def lease(self, name: str) -> AbstractAsyncContextManager[bool]:
-        """Hold a lease for the block; yields False when another worker holds it."""
-        ...
-
-    def ring(self, name: str, *args: Any) -> None:
-        """Ring for a piece of work."""
-        ...
-
-
 async def work(house: House) -> int:
     """One round of the desk; how many things were done."""
-    done = await _tend(house)
+    done = await cases.tend(house)
+    done += await cases.note_parts(house)
     async with house.database.sessions() as session:
         channel_ids = await cancellations.due_channels(session, house.clock.now())
     ends = asyncio.get_running_loop().time() + BEGIN_SECONDS_MAX
     async with asyncio.TaskGroup() as group:
         served = [group.create_task(_serve(house, each, ends)) for each in channel_ids]
     done += sum(task.result() for task in served)
-    done += await _observe(house)
-    done += await _tend(house)
+    done += await cases.observe(house)
+    done += await cases.remind(house)
+    done += await cases.tend(house)
     if done:
         house.ring("notify")
-    return done
-
-
-async def _tend(house: House) -> int:
-    async with house.database.sessions() as session:
-        cases = await oversells.open_cases(session)
-    done = 0
-    for case in cases:
-        async with house.database.transaction() as session:
-            done += await oversells.tend(session, case, house.clock.now())
-    return done
-
-
-async def _observe(house: House) -> int:
-    async with house.database.sessions() as session:
-        order_ids = await endings.unseen(session)
-    done = 0
-    for order_id in order_ids:
-        async with house.database.transaction() as session:
-            done += await endings.observe(session, order_id, house.clock.now())
     return done
 
 

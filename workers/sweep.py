@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import (
+    alert_beat,
     alerts,
     checks,
     deliveries,
@@ -136,6 +137,7 @@ async def tidy(runtime: Runtime) -> int:
     async with runtime.database.transaction() as session:
         forgotten = await deliveries.tidy(session, now)
         forgotten += await rotation.tidy(session, now)
+        forgotten += await alert_beat.tidy(session, now)
     async with runtime.database.transaction() as session:
         # Sales queue behind whoever waits for the whole table; there is a month's time to try.
         await session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
@@ -164,9 +166,15 @@ async def check(runtime: Runtime) -> int:
 
 
 async def watch(runtime: Runtime) -> int:
-    """Turn what is late into alerts, and close those that ended; how many findings."""
+    """Turn what is late into alerts, and close those that ended; how many findings.
+
+    And what alerts do by the clock: escalate, speak after a snooze, digests, each new day.
+    """
     now = runtime.clock.now()
     async with runtime.database.transaction() as session:
         findings = await health.findings(session, runtime.settings, now)
         await alerts.match_health(session, findings, now)
+    async with runtime.lease("alerts") as mine:
+        if mine:
+            await alert_beat.work(runtime.database, now)
     return len(findings)

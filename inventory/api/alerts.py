@@ -1,59 +1,34 @@
-"""Alerts: rules that watch levels, and what fired."""
+"""Alerts: rules that watch levels, what fired, and what people do about it."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from litestar import Controller, delete, get, post
 from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from msgspec import Struct
-from sqlalchemy import select
 
-from inventory import alerts, audit
+from inventory import alert_people, alert_rules
+from inventory.alert_people import AlertRow, Which
+from inventory.alert_rules import NewRule, RuleRow
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import ID_MAX, SMALL_ID_MAX, Cursor, Id, Limit, Page, SmallId, id_in, page
 from inventory.api.problems import problems
-from inventory.errors import NotFound, WrongState
-from inventory.fields import Code, Count
-from inventory.models import Alert, AlertRule, Sku
+from inventory.fields import Moment, moment
 from inventory.security import Scope
 
 READ = needs(Scope.STOCK_READ)
 WRITE = needs(Scope.ALERTS_WRITE)
 
 
-class NewAlertRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Tell when a SKU's available units fall to `level` or below; without `sku`, any SKU's."""
+class Snooze(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Say nothing until then: 90 days from now at most."""
 
-    level: Count
-    sku: Code | None = None
-
-
-class AlertRuleRow(Struct, frozen=True, kw_only=True):
-    """A rule that watches."""
-
-    id: int
-    sku: str | None
-    level: int
-    created_at: datetime
+    until: Moment
 
 
-class AlertRow(Struct, frozen=True, kw_only=True):
-    """Something that a person should know. `subject` is like sku:MUG or channel:3."""
-
-    id: int
-    kind: str
-    subject: str
-    rule_id: int | None
-    state: str
-    detail: dict[str, Any]
-    fired_at: datetime
-    closed_at: datetime | None
-
-
-AlertRulePage = Annotated[Page[AlertRuleRow], Body(schema_component_key="AlertRulePage")]
+AlertRulePage = Annotated[Page[RuleRow], Body(schema_component_key="AlertRulePage")]
 AlertPage = Annotated[Page[AlertRow], Body(schema_component_key="AlertPage")]
 
 
@@ -67,27 +42,24 @@ class AlertRuleController(Controller):
     async def list_alert_rules(
         self, services: Services, limit: Limit = 100, cursor: Cursor = None
     ) -> AlertRulePage:
-        """Rules in order of creation; a SKU with rules of its own is not judged by general ones."""
-        query = (
-            select(AlertRule, Sku.code)
-            .outerjoin(Sku, Sku.id == AlertRule.sku_id)
-            .where(AlertRule.active, AlertRule.id > id_in(cursor, most=SMALL_ID_MAX))
-        )
+        """Rules in order of creation. Of each kind, a SKU is judged by the nearest that there are.
+
+        The nearest are those of the SKU itself, then of its category, of its supplier, of all.
+        """
+        after_id = id_in(cursor, most=SMALL_ID_MAX)
         async with services.database.sessions() as session:
-            rows = await session.execute(query.order_by(AlertRule.id).limit(limit + 1))
-            return page([_rule(rule, sku) for rule, sku in rows], limit, lambda row: row.id)
+            rows = await alert_rules.rules(session, after_id=after_id, limit=limit + 1)
+        return page(rows, limit, lambda row: row.id)
 
     @post(guards=[WRITE], status_code=HTTP_201_CREATED, responses=problems(404))
     async def create_alert_rule(
-        self, data: JSONBody[NewAlertRule], services: Services, caller: Caller
-    ) -> AlertRuleRow:
-        """Watch a level. What is at or below it already fires at once."""
+        self, data: JSONBody[NewRule], services: Services, caller: Caller
+    ) -> RuleRow:
+        """Watch a level, or say which team is told. What has crossed it already fires at once."""
         now = services.clock.now()
         async with services.database.transaction() as session:
-            rule = await alerts.add_rule(session, sku=data.sku, level=data.level, now=now)
-            detail = {"rule": rule.id, "sku": data.sku, "level": data.level}
-            audit.note(session, by=caller.name, action="alert_rule.created", detail=detail, now=now)
-            row = _rule(rule, data.sku)
+            rule_id = await alert_rules.add_rule(session, data, by=caller.name, now=now)
+            [row] = await alert_rules.rules(session, limit=1, rule_id=rule_id)
         services.bell.ring("notify")
         return row
 
@@ -101,19 +73,8 @@ class AlertRuleController(Controller):
         """Stop watching; alerts that the rule has open are closed."""
         now = services.clock.now()
         async with services.database.transaction() as session:
-            await alerts.remove_rule(session, rule_id, now)
-            audit.note(
-                session,
-                by=caller.name,
-                action="alert_rule.deleted",
-                detail={"rule": rule_id},
-                now=now,
-            )
+            await alert_rules.remove_rule(session, rule_id, by=caller.name, now=now)
         services.bell.ring("notify")
-
-
-def _rule(rule: AlertRule, sku: str | None) -> AlertRuleRow:
-    return AlertRuleRow(id=rule.id, sku=sku, level=rule.level, created_at=rule.created_at)
 
 
 class AlertController(Controller):
@@ -132,14 +93,62 @@ class AlertController(Controller):
             Literal["open", "closed"] | None,
             QueryParameter(name="state", required=False, description="Only alerts in this state."),
         ] = None,
+        team: Annotated[
+            str | None,
+            QueryParameter(required=False, description="Only alerts of this team, or come to it."),
+        ] = None,
+        digest: Annotated[
+            int | None,
+            QueryParameter(ge=1, le=ID_MAX, required=False, description="Only those of a digest."),
+        ] = None,
     ) -> AlertPage:
-        """Alerts, newest first; each fired once and closes itself when its cause is gone."""
-        query = select(Alert).where(Alert.id < id_in(cursor, start=ID_MAX))
-        if in_state is not None:
-            query = query.where(Alert.state == in_state)
+        """Alerts, newest first; each fired once and closes itself when its cause is gone.
+
+        An open one about a SKU carries what a buyer can act on now.
+        """
+        which = Which(state=in_state, team=team, digest_id=digest)
+        before_id, now = id_in(cursor, start=ID_MAX), services.clock.now()
         async with services.database.sessions() as session:
-            rows = await session.scalars(query.order_by(Alert.id.desc()).limit(limit + 1))
-            return page([_alert(alert) for alert in rows], limit, lambda row: row.id)
+            rows = await alert_people.rows(
+                session, which, before_id=before_id, limit=limit + 1, now=now
+            )
+        return page(rows, limit, lambda row: row.id)
+
+    @get("/{alert_id:int}", guards=[READ], responses=problems(404))
+    async def get_alert(self, alert_id: Id, services: Services) -> AlertRow:
+        """One alert, with what a buyer can act on now."""
+        async with services.database.sessions() as session:
+            return await alert_people.one(session, alert_id, services.clock.now())
+
+    @post(
+        "/{alert_id:int}/acknowledge",
+        guards=[WRITE],
+        status_code=HTTP_200_OK,
+        responses=problems(404, 409),
+    )
+    async def acknowledge_alert(self, alert_id: Id, services: Services, caller: Caller) -> AlertRow:
+        """Take care of it: it is not escalated. The first to say so stays on record."""
+        now = services.clock.now()
+        async with services.database.transaction() as session:
+            await alert_people.acknowledge(session, alert_id, by=caller.name, now=now)
+            return await alert_people.one(session, alert_id, now)
+
+    @post(
+        "/{alert_id:int}/snooze",
+        guards=[WRITE],
+        status_code=HTTP_200_OK,
+        responses=problems(404, 409),
+    )
+    async def snooze_alert(
+        self, alert_id: Id, data: JSONBody[Snooze], services: Services, caller: Caller
+    ) -> AlertRow:
+        """Say nothing of it for a while; what is still open then is told again."""
+        now = services.clock.now()
+        async with services.database.transaction() as session:
+            await alert_people.snooze(
+                session, alert_id, until=moment(data.until), by=caller.name, now=now
+            )
+            return await alert_people.one(session, alert_id, now)
 
     @post(
         "/{alert_id:int}/close",
@@ -148,32 +157,13 @@ class AlertController(Controller):
         responses=problems(404, 409),
     )
     async def close_alert(self, alert_id: Id, services: Services) -> AlertRow:
-        """Close an alert by hand, but for low stock, which closes itself.
+        """Close an alert by hand, but for those about stock, which close themselves.
 
         It fires again when its cause begins anew.
         """
+        now = services.clock.now()
         async with services.database.transaction() as session:
-            found = await session.get(Alert, alert_id)
-            if found is None:
-                raise NotFound(f"no alert {alert_id}")
-            if found.rule_id is not None:
-                raise WrongState("a low-stock alert closes itself when stock is back")
-            now = services.clock.now()
-            await alerts.close(session, kind=found.kind, subject=found.subject, now=now)
-            await session.refresh(found)
-            row = _alert(found)
+            await alert_people.close(session, alert_id, now=now)
+            row = await alert_people.one(session, alert_id, now)
         services.bell.ring("notify")
         return row
-
-
-def _alert(alert: Alert) -> AlertRow:
-    return AlertRow(
-        id=alert.id,
-        kind=alert.kind,
-        subject=alert.subject,
-        rule_id=alert.rule_id,
-        state=alert.state,
-        detail=alert.detail,
-        fired_at=alert.fired_at,
-        closed_at=alert.closed_at,
-    )

@@ -8,14 +8,15 @@ from litestar import Controller, get, post
 from litestar.params import Body, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
-from inventory import reports_desk
+from inventory import reports_desk, story
 from inventory.api.context import Caller, Services, needs
 from inventory.api.events import ChannelFilter
 from inventory.api.paging import ID_MAX, Cursor, Id, Limit, Page, id_in, page
 from inventory.api.problems import problems
 from inventory.oversells import decide_cancellation
-from inventory.reports_desk import CancellationRow, Oversell, OversellRow, PenaltyRow
+from inventory.reports_desk import CancellationRow, OversellRow, PenaltyRow
 from inventory.security import Scope
+from inventory.story import OversellStory
 
 READ = needs(Scope.STOCK_READ)
 DECIDE = needs(Scope.DESK_WRITE)
@@ -59,10 +60,15 @@ class OversellController(Controller):
         return page(rows, limit, lambda row: row.id)
 
     @get("/{oversell_id:int}", guards=[READ], responses=problems(404))
-    async def get_oversell(self, oversell_id: Id, services: Services) -> Oversell:
-        """One case: each step with its time and cause, and the cancellations that it led to."""
+    async def get_oversell(self, oversell_id: Id, services: Services) -> OversellStory:
+        """One oversell, one story: sales, listings, the delay, the decisions and the cost.
+
+        Who sold what when, and when it reached us; what each listing showed and was told at each
+        moment; where the delay was; what was decided and why; what it cost. It is bounded, and
+        what is left out is counted. Times are UTC.
+        """
         async with services.database.sessions() as session:
-            return await reports_desk.oversell(session, oversell_id)
+            return await story.tell(session, oversell_id, services.clock.now())
 
 
 class CancellationController(Controller):

@@ -51,6 +51,7 @@ CODES: Mapping[str, tuple[int, str]] = {
     "counted_later": (409, "A later count was applied already"),
     "location_sellable": (409, "Damaged units go to a location that is not sellable"),
     "on_hand_below_zero": (409, "On hand cannot fall below zero"),
+    "reason_refused": (409, "This would not be the true reason"),
     "wrong_state": (409, "This cannot be done in its present state"),
     "too_large": (413, "The request is too large"),
     "unsupported_media_type": (415, "Send JSON"),

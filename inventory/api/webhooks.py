@@ -1,81 +1,94 @@
-"""Webhooks: the addresses that receive signed messages, and the log of what was sent to them."""
+"""Endpoints: where messages go, by signed webhook, chat or mail, and for which team."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from litestar import Controller, delete, get, post
-from litestar.params import Body, JSONBody, QueryParameter
+from litestar.params import Body, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from msgspec import Meta, Struct
-from sqlalchemy import select
 
-from inventory import audit, deliveries, endpoints
+from inventory import audit, deliveries, endpoints, removals, replays, reports_sent
 from inventory.api.context import Caller, Services, needs
+from inventory.api.deliveries import DeliveryRow, delivery_row
 from inventory.api.paging import (
-    ID_MAX,
     SMALL_ID_MAX,
     Cursor,
-    Id,
     Limit,
     Page,
     SmallId,
+    encoded,
     id_in,
     page,
 )
 from inventory.api.problems import problems
-from inventory.errors import NotFound
-from inventory.fields import Text, Url
-from inventory.models import Delivery, WebhookEndpoint
+from inventory.endpoints import NewEndpoint
+from inventory.fields import Moment, moment
+from inventory.models import WebhookEndpoint
 from inventory.security import Scope
 
 READ = needs(Scope.STOCK_READ)
 WRITE = needs(Scope.ALERTS_WRITE)
 
 
-class NewEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An address that shall receive messages. `events` such as alert.fired; none means all."""
-
-    url: Url
-    events: Annotated[list[Text], Meta(max_length=endpoints.EVENTS_MAX)] = []
-
-
 class EndpointRow(Struct, frozen=True, kw_only=True):
-    """An address that receives messages; its secret is not shown again."""
+    """Where messages go. `url` shows the host only; address, tokens and secret are never shown.
+
+    `public_key` (whpk_…) verifies `v1a`; `public_key_previous` until `previous_until`. `active`
+    is false after a 410.
+    """
 
     id: int
+    kind: str
+    name: str
+    team: str | None
     url: str
     events: list[str]
+    active: bool
+    public_key: str | None
+    public_key_previous: str | None
+    previous_until: datetime | None
     created_at: datetime
     failing_since: datetime | None
 
 
 class EndpointMade(EndpointRow, frozen=True, kw_only=True):
-    """A new endpoint with the secret that signs its messages (Standard Webhooks), shown once."""
+    """An endpoint with the secret that signs its messages (Standard Webhooks), shown once.
 
-    secret: str
+    Null for chats and mail, whose messages are not signed.
+    """
+
+    secret: str | None
 
 
-class DeliveryRow(Struct, frozen=True, kw_only=True):
-    """One message to one endpoint: pending until delivered, parked after the last try."""
+class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long the keys before go on signing beside the new ones: 0 to 168 hours."""
 
-    id: int
-    endpoint_id: int
-    message_id: str
-    event: str
-    state: str
-    attempts: int
-    due_at: datetime
-    last_status: int | None
-    last_failure: str | None
-    body: dict[str, Any]
-    created_at: datetime
-    delivered_at: datetime | None
+    hours: Annotated[int, Meta(ge=0, le=endpoints.OVERLAP_HOURS_MAX)] = endpoints.OVERLAP_HOURS
+
+
+class Replay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """From where: the `next` of the page before, or a time; neither means the last 30 days."""
+
+    cursor: str | None = None
+    since: Moment | None = None
+    limit: Annotated[int, Meta(ge=1, le=replays.PAGE_MAX)] = replays.PAGE_MAX
+
+
+class Replayed(Struct, frozen=True, kw_only=True):
+    """How many messages of this page go out again; `next` begins the following page.
+
+    `outdated` were left out, as something newer was said about the same.
+    """
+
+    queued: int
+    outdated: int
+    next: str | None
 
 
 EndpointPage = Annotated[Page[EndpointRow], Body(schema_component_key="EndpointPage")]
-DeliveryPage = Annotated[Page[DeliveryRow], Body(schema_component_key="DeliveryPage")]
 
 
 class EndpointController(Controller):
@@ -89,12 +102,10 @@ class EndpointController(Controller):
         self, services: Services, limit: Limit = 100, cursor: Cursor = None
     ) -> EndpointPage:
         """Endpoints in order of creation."""
-        query = select(WebhookEndpoint).where(
-            WebhookEndpoint.active, WebhookEndpoint.id > id_in(cursor, most=SMALL_ID_MAX)
-        )
+        after_id = id_in(cursor, most=SMALL_ID_MAX)
         async with services.database.sessions() as session:
-            rows = await session.scalars(query.order_by(WebhookEndpoint.id).limit(limit + 1))
-            made = [EndpointRow(**_endpoint(endpoint)) for endpoint in rows]
+            rows = await reports_sent.endpoints(session, after_id=after_id, limit=limit + 1)
+            made = [EndpointRow(**endpoint_fields(endpoint)) for endpoint in rows]
         return page(made, limit, lambda row: row.id)
 
     @post(guards=[WRITE], status_code=HTTP_201_CREATED, responses=problems())
@@ -103,18 +114,89 @@ class EndpointController(Controller):
     ) -> EndpointMade:
         """Add an endpoint. The answer has the secret that its messages are signed with; keep it."""
         now = services.clock.now()
+        networks = services.settings.webhook_networks
         async with services.database.transaction() as session:
-            endpoint, secret = await endpoints.add_endpoint(
-                session,
-                services.vault,
-                url=data.url,
-                events=data.events,
-                networks=services.settings.webhook_networks,
-            )
-            detail = {"endpoint": endpoint.id, "events": list(data.events)}
+            endpoint, secret = await endpoints.add(session, services.vault, data, networks)
+            detail = {"endpoint": endpoint.id, "kind": data.kind, "events": list(data.events)}
             audit.note(session, by=caller.name, action="endpoint.created", detail=detail, now=now)
             await session.refresh(endpoint)
-            return EndpointMade(**_endpoint(endpoint), secret=secret)
+            return _made(endpoint, secret)
+
+    @post(
+        "/{endpoint_id:int}/rotate",
+        guards=[WRITE],
+        status_code=HTTP_200_OK,
+        responses=problems(404, 409),
+    )
+    async def rotate_webhook_secret(
+        self, endpoint_id: SmallId, data: JSONBody[Rotation], services: Services, caller: Caller
+    ) -> EndpointMade:
+        """New keys for a webhook; both sign until `previous_until`, then the new ones alone."""
+        now = services.clock.now()
+        async with services.database.transaction() as session:
+            endpoint, secret = await endpoints.rotate(
+                session, services.vault, endpoint_id, hours=data.hours, now=now
+            )
+            detail = {"endpoint": endpoint_id, "hours": data.hours}
+            audit.note(session, by=caller.name, action="endpoint.rotated", detail=detail, now=now)
+            return _made(endpoint, secret)
+
+    @post(
+        "/{endpoint_id:int}/test",
+        guards=[WRITE],
+        status_code=HTTP_201_CREATED,
+        responses=problems(404, 409),
+    )
+    async def test_webhook_endpoint(self, endpoint_id: SmallId, services: Services) -> DeliveryRow:
+        """Send `endpoint.ping` to this endpoint alone; the log tells what came of it."""
+        async with services.database.transaction() as session:
+            endpoint = await endpoints.find(session, endpoint_id)
+            row = delivery_row(await deliveries.ping(session, endpoint, services.clock.now()))
+        services.bell.ring("notify")
+        return row
+
+    @post(
+        "/{endpoint_id:int}/enable",
+        guards=[WRITE],
+        status_code=HTTP_200_OK,
+        responses=problems(404),
+    )
+    async def enable_webhook_endpoint(
+        self, endpoint_id: SmallId, services: Services, caller: Caller
+    ) -> EndpointRow:
+        """Send there again after a 410. What it missed comes by a replay."""
+        now = services.clock.now()
+        async with services.database.transaction() as session:
+            endpoint = await endpoints.enable(session, endpoint_id)
+            detail = {"endpoint": endpoint_id}
+            audit.note(session, by=caller.name, action="endpoint.enabled", detail=detail, now=now)
+            return EndpointRow(**endpoint_fields(endpoint))
+
+    @post(
+        "/{endpoint_id:int}/replay",
+        guards=[WRITE],
+        status_code=HTTP_200_OK,
+        responses=problems(404, 409),
+    )
+    async def replay_webhook_endpoint(
+        self, endpoint_id: SmallId, data: JSONBody[Replay], services: Services, caller: Caller
+    ) -> Replayed:
+        """Send the past again, oldest first, a page at a time, under the ids that messages had."""
+        now = services.clock.now()
+        async with services.database.transaction() as session:
+            found = await replays.replay_past(
+                session,
+                endpoint_id,
+                now=now,
+                after=id_in(data.cursor),
+                since=None if data.since is None else moment(data.since),
+                limit=data.limit,
+            )
+            detail = {"endpoint": endpoint_id, "queued": found.queued}
+            audit.note(session, by=caller.name, action="endpoint.replayed", detail=detail, now=now)
+        services.bell.ring("notify")
+        after = None if found.next is None else encoded(found.next)
+        return Replayed(queued=found.queued, outdated=found.outdated, next=after)
 
     @delete(
         "/{endpoint_id:int}",
@@ -126,90 +208,18 @@ class EndpointController(Controller):
         self, endpoint_id: SmallId, services: Services, caller: Caller
     ) -> None:
         """Send nothing more there; what was sent stays in the log."""
-        async with services.database.transaction() as session:
-            endpoint = await session.get(WebhookEndpoint, endpoint_id, with_for_update=True)
-            if endpoint is None or not endpoint.active:
-                raise NotFound(f"no webhook endpoint {endpoint_id}")
-            endpoint.active = False
-            audit.note(
-                session,
-                by=caller.name,
-                action="endpoint.deleted",
-                detail={"endpoint": endpoint_id},
-                now=services.clock.now(),
-            )
-
-
-def _endpoint(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    return {
-        "id": endpoint.id,
-        "url": endpoint.url,
-        "events": endpoint.events,
-        "created_at": endpoint.created_at,
-        "failing_since": endpoint.failing_since,
-    }
-
-
-class DeliveryController(Controller):
-    """What was sent, and what was not."""
-
-    path = "/deliveries"
-    tags = ("Webhooks",)
-
-    @get(guards=[READ], responses=problems())
-    async def list_deliveries(
-        self,
-        services: Services,
-        limit: Limit = 100,
-        cursor: Cursor = None,
-        in_state: Annotated[
-            Literal["pending", "delivered", "parked"] | None,
-            QueryParameter(
-                name="state", required=False, description="Only messages in this state."
-            ),
-        ] = None,
-    ) -> DeliveryPage:
-        """Messages, newest first, with the number of tries and what the last one brought."""
-        query = select(Delivery).where(Delivery.id < id_in(cursor, start=ID_MAX))
-        if in_state is not None:
-            query = query.where(Delivery.state == in_state)
-        async with services.database.sessions() as session:
-            rows = await session.scalars(query.order_by(Delivery.id.desc()).limit(limit + 1))
-            return page([_delivery(row) for row in rows], limit, lambda row: row.id)
-
-    @post(
-        "/{delivery_id:int}/replay",
-        guards=[WRITE],
-        status_code=HTTP_200_OK,
-        responses=problems(404, 409),
-    )
-    async def replay_delivery(
-        self, delivery_id: Id, services: Services, caller: Caller
-    ) -> DeliveryRow:
-        """Send a message again, under the id it had."""
         now = services.clock.now()
         async with services.database.transaction() as session:
-            await deliveries.replay(session, delivery_id, now)
-            detail = {"delivery": delivery_id}
-            audit.note(session, by=caller.name, action="delivery.replayed", detail=detail, now=now)
-            await session.flush()
-            row = _delivery(await session.get_one(Delivery, delivery_id))
-        services.bell.ring("notify")
-        return row
+            await removals.remove(session, endpoint_id, now)
+            detail = {"endpoint": endpoint_id}
+            audit.note(session, by=caller.name, action="endpoint.deleted", detail=detail, now=now)
 
 
-def _delivery(delivery: Delivery) -> DeliveryRow:
-    return DeliveryRow(
-        id=delivery.id,
-        endpoint_id=delivery.endpoint_id,
-        message_id=delivery.message_id,
-        event=delivery.event,
-        state=delivery.state,
-        attempts=delivery.attempts,
-        due_at=delivery.due_at,
-        last_status=delivery.last_status,
-        last_failure=delivery.last_failure,
-        body=delivery.body,
-        created_at=delivery.created_at,
-        delivered_at=delivery.delivered_at,
-    )
+def endpoint_fields(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """What may be shown of an endpoint."""
+    return {name: getattr(endpoint, name) for name in EndpointRow.__struct_fields__}
+
+
+def _made(endpoint: WebhookEndpoint, secret: str) -> EndpointMade:
+    signed = endpoint.kind == "webhook"
+    return EndpointMade(**endpoint_fields(endpoint), secret=secret if signed else None)

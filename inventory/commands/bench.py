@@ -96,3 +96,35 @@ def channels(
     typer.echo(text if json_out else "\n".join(reports.lines(found)))
     if not found.ok:
         raise typer.Exit(1)
+
+
+@bench.command()
+def webhooks(
+    *,
+    rounds: Annotated[
+        int, typer.Option(min=1, max=60, help="Rounds with and as many without dead endpoints.")
+    ] = 6,
+    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+    json_out: Annotated[
+        bool, typer.Option("--json", help="Write the report to standard output.")
+    ] = False,
+) -> None:
+    """Measure how much 10 % dead endpoints slow the living down, side by side (3 minutes).
+
+    Exit code 1 when a message to a living endpoint was lost.
+    """
+    from inventory.bench import webhooks as runs
+    from inventory.errors import WrongState
+    from inventory.processes import ProcessError
+
+    try:
+        found = runs.run(lambda text: typer.echo(text, err=True), rounds=rounds)
+    except (ProcessError, WrongState) as error:
+        typer.echo(f"hikiate: {error}", err=True)
+        raise typer.Exit(1) from error
+    text = json.dumps(found.as_json(), indent=2, default=str)
+    if report is not None:
+        report.write_text(text + "\n")
+    typer.echo(text if json_out else "\n".join(found.lines()))
+    if not found.ok:
+        raise typer.Exit(1)

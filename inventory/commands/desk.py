@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inventory.commands.house import settings_here
+from inventory.commands.house import JsonOut, settings_here
 
 if TYPE_CHECKING:
     from inventory.db import Database
@@ -61,15 +61,27 @@ def list_oversells(
 
 
 @oversells.command("show")
-def show_oversell(oversell_id: Id) -> None:
-    """Print one case with every step and cancellation, as JSON."""
-    from inventory import reports_desk
+def show_oversell(
+    oversell_id: Id,
+    json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
+) -> None:
+    """Print one oversell as one story: sales, listings, the delay, the decision, the cost.
+
+    Times are the shop's, Asia/Tokyo; as JSON they are UTC.
+    """
+    from inventory import story, story_lines
+    from inventory.clock import Clock
 
     async def read(database: Database) -> Any:
         async with database.sessions() as session:
-            return await reports_desk.oversell(session, oversell_id)
+            return await story.tell(session, oversell_id, Clock().now())
 
-    _show(_with_database(read))
+    told = _with_database(read)
+    if json_out:
+        _show(told)
+        return
+    for line in story_lines.lines(told):
+        typer.echo(line)
 
 
 @oversells.command()

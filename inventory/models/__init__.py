@@ -1,10 +1,12 @@
 """The tables, one file per subject. Joined by id in queries; there are no relationships."""
 
 from inventory.models.base import Base
+from inventory.models.buyers import BuyerMessage, BuyerRequest
+from inventory.models.buying import AlertMessage, BuyingTerms, SkuPace, Supplier, Team
 from inventory.models.channels import Channel, ChannelSecret, Listing, Push, PushRow, StockReading
-from inventory.models.desk import Cancellation, Oversell, OversellStep, PenaltyEntry
+from inventory.models.desk import Cancellation, Mitigation, Oversell, OversellStep, PenaltyEntry
 from inventory.models.house import ApiKey, Audit, Lease, Switch
-from inventory.models.notices import Alert, AlertRule, Delivery, WebhookEndpoint
+from inventory.models.notices import Alert, AlertRule, Delivery, Message, WebhookEndpoint
 from inventory.models.onboarding import HistoryReading, SeenListing
 from inventory.models.orders import InboundEvent, OrderLine, OrderPart, SalesOrder
 from inventory.models.reconcile import Drift, EarlySale, Resync, ResyncMark, Rotation
@@ -29,10 +31,14 @@ from inventory.models.warehouse import (
 
 __all__ = [
     "Alert",
+    "AlertMessage",
     "AlertRule",
     "ApiKey",
     "Audit",
     "Base",
+    "BuyerMessage",
+    "BuyerRequest",
+    "BuyingTerms",
     "Cancellation",
     "Carried",
     "Channel",
@@ -49,6 +55,8 @@ __all__ = [
     "Lease",
     "Listing",
     "Location",
+    "Message",
+    "Mitigation",
     "OrderLine",
     "OrderPart",
     "Oversell",
@@ -64,12 +72,15 @@ __all__ = [
     "Seal",
     "SeenListing",
     "Sku",
+    "SkuPace",
     "StaleSku",
     "StockCount",
     "StockLevel",
     "StockMovement",
     "StockReading",
+    "Supplier",
     "Switch",
+    "Team",
     "Transfer",
     "WebhookEndpoint",
 ]

@@ -17,6 +17,8 @@ class Channel(Base):
     The rules (safety stock, cap, floor) hold for all its listings unless a listing says otherwise.
     `relative` is its adapter's word that numbers can be changed by a difference.
     `metrics` overrides the thresholds of `penalties` and says from when our history is complete.
+    `costs` overrides the assumed prices of `prices`. So many `desk_hours` before its ship-by date
+    an order's proposal must be decided; where it tells none, that is `ship_days` after the order.
     The next pull is due at `pull_due_at`; where there is need it may come at `pull_may_at`.
     `location_ids` is the order in which its sales take stock, None for all sellable locations.
     `live_at` is when a person let us publish to it; until then it is frozen, and read only.
@@ -39,7 +41,10 @@ class Channel(Base):
     quantity_max: Mapped[int | None]
     quantity_floor: Mapped[int] = mapped_column(server_default="0")
     desk_policy: Mapped[str] = mapped_column(server_default="review")
+    desk_hours: Mapped[int] = mapped_column(server_default="24")
+    ship_days: Mapped[int | None]
     metrics: Mapped[Json] = mapped_column(server_default="{}")
+    costs: Mapped[Json] = mapped_column(server_default="{}")
     cursor: Mapped[Json] = mapped_column(server_default="{}")
     watermark: Mapped[datetime | None]
     pulled_at: Mapped[datetime | None]
@@ -53,7 +58,10 @@ class Channel(Base):
     standing_at: Mapped[datetime | None]
     history_from: Mapped[datetime | None]
     __table_args__ = (
-        CheckConstraint("desk_policy IN ('review', 'auto')", name="desk_policy"),
+        CheckConstraint(
+            "desk_policy IN ('review', 'auto', 'auto_at_deadline')", name="desk_policy"
+        ),
+        CheckConstraint("desk_hours >= 0", name="desk_hours"),
         CheckConstraint("safety_percent BETWEEN 0 AND 100", name="safety_percent"),
     )
 

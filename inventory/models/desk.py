@@ -1,13 +1,14 @@
-"""Tables of the oversell desk: cases, what was done about them, cancellations, penalties."""
+"""Tables of the oversell desk: cases, what was tried and done, cancellations, penalties."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from inventory.models.base import Base, BigKey, Json
+from inventory.models.base import Base, Big, BigKey, Json
 
 
 class Oversell(Base):
@@ -43,7 +44,8 @@ class OversellStep(Base):
 class Cancellation(Base):
     """An order that ends without being shipped: ours to decide (`oversell_id`) or only observed.
 
-    `metric_before` and `metric_after` are what was foreseen when it was proposed.
+    `metric_before`, `metric_after`, `cost` (whole yen, in parts) and `runner_up` (the best other
+    set, and why it lost) are what was foreseen when it was proposed. It is decided by `decide_by`.
     States: proposed, approved, refused (by a person), submitted, confirmed, failed (the channel
     refused it; a person is needed), observed (buyer or marketplace).
     """
@@ -61,6 +63,10 @@ class Cancellation(Base):
     failure: Mapped[str | None]
     metric_before: Mapped[Json | None]
     metric_after: Mapped[Json | None]
+    cost: Mapped[Json | None]
+    runner_up: Mapped[Json | None]
+    decide_by: Mapped[datetime | None]
+    escalated_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(server_default="0")
     due_at: Mapped[datetime | None]
     proposed_at: Mapped[datetime]
@@ -82,13 +88,43 @@ class Cancellation(Base):
             "order_id",
             postgresql_where=text("state NOT IN ('confirmed', 'observed')"),
         ),
+        Index(
+            "ix_cancellation_decide_by", "decide_by", postgresql_where=text("state = 'proposed'")
+        ),
+    )
+
+
+class Mitigation(Base):
+    """What was tried before an order is given up, one row of each kind for a case.
+
+    `units` are those that it covers, or has covered. States: nothing (it can cover none), covering
+    (units will come until `until`), done (they are there), undone (they did not come).
+    """
+
+    __tablename__ = "mitigation"
+    id: Mapped[BigKey]
+    oversell_id: Mapped[int] = mapped_column(ForeignKey("oversell.id"))
+    kind: Mapped[str]
+    state: Mapped[str]
+    units: Mapped[int]
+    detail: Mapped[Json]
+    judged_at: Mapped[datetime]
+    until: Mapped[datetime | None]
+    __table_args__ = (
+        UniqueConstraint("oversell_id", "kind"),
+        CheckConstraint("kind IN ('other_location', 'holds', 'inbound_supply')", name="kind"),
+        CheckConstraint("state IN ('nothing', 'covering', 'done', 'undone')", name="state"),
     )
 
 
 class PenaltyEntry(Base):
-    """What one cancellation did to the marketplace's metric: before, after, limit and as-of date.
+    """What one order that ended did to the marketplace's metric: before, after, limit, as-of date.
 
-    `weighs`: the metric is computed with it, as it counts, or may count and the shop caused it.
+    Every end has an entry; the metrics are None where the channel has none. `weighs`: the metric is
+    computed with it, as it counts, or may count and the shop caused it. `cause` is who asked for
+    the end and why, `source` where the rule about it stands, `lines` the order as it was then.
+    `thresholds` are the rules that the metrics were computed by. `worth_yen` is what was ordered,
+    `cost` what giving it up costs, part by part; None: not known.
     """
 
     __tablename__ = "penalty_entry"
@@ -99,10 +135,18 @@ class PenaltyEntry(Base):
     reason_code: Mapped[str]
     counts_against_metric: Mapped[str]
     weighs: Mapped[bool]
-    metric_before: Mapped[Json]
-    metric_after: Mapped[Json]
+    metric_before: Mapped[Json | None]
+    metric_after: Mapped[Json | None]
     recorded_at: Mapped[datetime]
+    lines: Mapped[list[Json]] = mapped_column(JSONB, server_default="[]")
+    cause: Mapped[str] = mapped_column(server_default="")
+    source: Mapped[str] = mapped_column(server_default="")
+    thresholds: Mapped[Json | None]
+    worth_yen: Mapped[Big | None]
+    cost: Mapped[Json | None]
+    ended_at: Mapped[datetime]
     __table_args__ = (
         CheckConstraint("counts_against_metric IN ('yes', 'no', 'unconfirmed')", name="counts"),
         Index(None, "channel_id", "recorded_at"),
+        Index(None, "channel_id", "ended_at"),
     )

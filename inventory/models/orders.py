@@ -51,6 +51,7 @@ class SalesOrder(Base):
     """An order as far as stock is concerned.
 
     `revision` is our own count of the states seen; `digest` and `seen_at` belong to the last one.
+    `buyer_asked_at` is when the marketplace's flag that the buyer asked was first seen.
     `past`: it was over before its channel was connected, is here for the metric, and moves nothing.
     """
 
@@ -68,6 +69,7 @@ class SalesOrder(Base):
     cancel_reason: Mapped[str | None]
     cancelled_at: Mapped[datetime | None]
     buyer_asked_to_cancel: Mapped[bool] = mapped_column(server_default=text("false"))
+    buyer_asked_at: Mapped[datetime | None]
     cancellable: Mapped[bool] = mapped_column(server_default=text("true"))
     fulfilled_by_channel: Mapped[bool] = mapped_column(server_default=text("false"))
     ship_by: Mapped[datetime | None]

@@ -21,7 +21,7 @@ from inventory.models import (
     Alert,
     Cancellation,
     Channel,
-    Delivery,
+    Message,
     Oversell,
     OversellStep,
     PenaltyEntry,
@@ -38,6 +38,15 @@ from tests.factories import ChannelFactory, ListingFactory, SkuFactory
 from workers import desk
 
 LEASE_SECONDS = 120
+# Prices at which every order costs the same, so that a story's newest order is the one to go.
+ALL_ALIKE = {"as_of": "2026-11-20", "margin_percent": 0.0, "order_yen": 0, "late_yen": 0}
+NO_LIMIT = {"count_yen": 0, "approach_percent": 0.0, "beyond_yen": 0}
+ALIKE: dict[Kind, dict[str, Any]] = {
+    Kind.RAKUTEN: ALL_ALIKE | NO_LIMIT | {"fines_yen": [0]},
+    Kind.YAHOO: ALL_ALIKE | NO_LIMIT | {"breach_yen": 0},
+    Kind.AMAZON: ALL_ALIKE | NO_LIMIT | {"breach_yen": 0},
+    Kind.SHOPIFY: ALL_ALIKE | {"fee_percent": 0.0},
+}
 
 
 class Floor:
@@ -186,15 +195,13 @@ class Floor:
         detail: dict[str, Any] = found.detail
         return detail
 
-    async def entries(self) -> list[PenaltyEntry]:
-        """The penalties on record, in order."""
+    async def entries(self) -> list[Any]:
+        """The penalties on record, in order; their documents are looked into by name."""
         return await self.rows(select(PenaltyEntry).order_by(PenaltyEntry.id))
 
     async def messages(self, event: str) -> list[str]:
         """The orders that messages of this kind speak of, in order."""
-        rows = await self.rows(
-            select(Delivery).where(Delivery.event == event).order_by(Delivery.id)
-        )
+        rows = await self.rows(select(Message).where(Message.event == event).order_by(Message.id))
         return [row.body["order_ref"] for row in rows]
 
     async def alerts(self, state: str = "open") -> list[str]:
@@ -229,6 +236,7 @@ async def floor(
     """MUG and TEE listed at four malls under the same names; a receiver of all messages.
 
     The desk decides by itself at every channel; each has been connected for a year and a half.
+    No order costs more than another.
     """
     floor = Floor(database, ledger, inbox, clock)
     mug, tee = SkuFactory.build(code="MUG"), SkuFactory.build(code="TEE")
@@ -237,6 +245,7 @@ async def floor(
             code=kind.value,
             kind=kind.value,
             desk_policy="auto",
+            costs=ALIKE[kind],
             connected_at=clock.now() - timedelta(days=550),
         )
         for kind in (Kind.RAKUTEN, Kind.YAHOO, Kind.AMAZON, Kind.SHOPIFY)

@@ -19,6 +19,7 @@ from inventory.vocabulary import (
     PushOutcome,
     QuantityPush,
     Reading,
+    Reason,
 )
 from tests.conftest import HandClock
 
@@ -28,6 +29,7 @@ CODES = {
     Kind.AMAZON: "NoInventory",
     Kind.SHOPIFY: "INVENTORY",
 }
+BUYER_CODES = {Kind.RAKUTEN: "1", Kind.YAHOO: "100", Kind.AMAZON: "BuyerCanceled"}
 
 
 class Mall(Adapter):
@@ -102,7 +104,8 @@ class Mall(Adapter):
         await self.answers.wait()
         meets, applies = self.script.pop(0) if self.script else ("", True)
         if applies:
-            self.end(request.order_ref, Party.SELLER, CODES[self.kind])
+            code = (BUYER_CODES if request.reason is Reason.BUYER_REQUEST else CODES)[self.kind]
+            self.end(request.order_ref, Party.SELLER, code)
         if isinstance(meets, Exception):
             raise meets
         return self.reference

@@ -10,14 +10,26 @@ async def test_whole_orders_are_given_up_until_the_shortage_is_covered(floor: Fl
     await floor.sell("yahoo", "o-1", {"MUG": 1})
     await floor.sell("rakuten", "o-2", {"MUG": 3})
     await floor.sell("shopify", "o-3", {"MUG": 2})
-    await floor.damage("MUG", 3)
+    await floor.damage("MUG", 4)
 
     await floor.work()
     floor.later(3)
     await floor.work()
 
     assert await floor.states() == {"o-2": "confirmed", "o-3": "confirmed"}
-    assert await floor.stock() == (3, 1)
+    assert await floor.stock() == (2, 1)
+
+
+async def test_one_order_goes_where_two_newer_ones_would_have_to(floor: Floor) -> None:
+    await floor.receive("MUG", 6)
+    await floor.sell("yahoo", "o-1", {"MUG": 1})
+    await floor.sell("rakuten", "o-2", {"MUG": 3})
+    await floor.sell("shopify", "o-3", {"MUG": 2})
+    await floor.damage("MUG", 3)
+
+    await floor.work()
+
+    assert await floor.states() == {"o-2": "submitted"}
 
 
 async def test_one_order_covers_two_cases(floor: Floor) -> None:
@@ -106,7 +118,9 @@ async def test_an_own_stores_orders_are_a_persons_to_end(floor: Floor) -> None:
     assert (await floor.step("needs_person"))["shortage"] == 1
 
 
-async def test_a_smaller_shortage_takes_back_the_oldest_order_first(floor: Floor) -> None:
+async def test_a_smaller_shortage_takes_back_the_oldest_of_orders_that_cost_the_same(
+    floor: Floor,
+) -> None:
     await floor.receive("MUG", 3)
     for number, mall in enumerate(("yahoo", "rakuten", "amazon"), start=1):
         await floor.set_channel(mall, desk_policy="review")

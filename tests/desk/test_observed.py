@@ -29,7 +29,7 @@ COUNTING: list[tuple[str, Party | None, str | None, str, str, bool]] = [
     ("yahoo", Party.SELLER, None, "shop_other", "yes", True),
     ("yahoo", Party.MARKETPLACE, "400", "marketplace", "unconfirmed", False),
     ("amazon", Party.SELLER, "NoInventory", "shop_out_of_stock", "yes", True),
-    ("amazon", Party.SELLER, "BuyerCanceled", "shop_other", "yes", True),
+    ("amazon", Party.SELLER, "BuyerCanceled", "buyer_message", "yes", True),
     ("shopify", Party.SELLER, "INVENTORY", "shop_out_of_stock", "no", True),
     ("amazon", None, None, "unknown", "unconfirmed", False),
 ]
@@ -60,7 +60,7 @@ async def test_what_counts_or_may_count_is_on_record(floor: Floor) -> None:
     assert await floor.alerts() == ["cancellation_unclassified"]
 
 
-async def test_what_surely_does_not_count_is_noted_without_penalty(floor: Floor) -> None:
+async def test_what_surely_does_not_count_is_on_record_as_not_counting(floor: Floor) -> None:
     for number, (mall, by, code, flag) in enumerate(HARMLESS):
         await floor.sell(mall, f"o-{number}", buyer_asked_to_cancel=flag)
         floor.later(1)
@@ -69,7 +69,9 @@ async def test_what_surely_does_not_count_is_noted_without_penalty(floor: Floor)
     await floor.work()
 
     assert await floor.states() == {f"o-{number}": "observed" for number in range(len(HARMLESS))}
-    assert await floor.entries() == []
+    entries = await floor.entries()
+    assert [(e.counts_against_metric, e.weighs) for e in entries] == [("no", False)] * len(HARMLESS)
+    assert all(entry.metric_before == entry.metric_after for entry in entries)
 
 
 async def test_an_order_left_lying_until_amazon_ends_it_counts(floor: Floor) -> None:
@@ -91,7 +93,8 @@ async def test_amazons_own_shipments_are_in_no_metric(floor: Floor) -> None:
 
     await floor.work()
 
-    assert await floor.entries() == []
+    [entry] = await floor.entries()
+    assert (entry.counts_against_metric, entry.weighs) == ("no", False)
 
 
 async def _cancelled_by_the_shop(floor: Floor, orders: int) -> None:

@@ -8,33 +8,117 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from inventory import reasons
-from inventory.reasons import Action, Asker, Counts, OrderState, ReasonRefused
+from inventory.reason_words import NEVER_ASKERS, SHOPS
+from inventory.reasons import (
+    Action,
+    Asker,
+    Case,
+    Counts,
+    Extent,
+    Fulfilment,
+    Market,
+    OrderState,
+    ReasonRefused,
+    ShipNotice,
+)
 from inventory.vocabulary import Kind, Party, Reason
+from tests.desk.rows import LISTED, Listed
 
 ROOT = Path(__file__).parents[2]
-EVERY_CASE = list(product(Kind, OrderState, Asker))
+EVERY_CASE = [
+    (
+        market,
+        Case(state=state, asker=asker, ship_notice=notice, fulfilment=fulfilment, extent=extent),
+    )
+    for market, state, asker, notice, fulfilment, extent in product(
+        Market, OrderState, Asker, ShipNotice, Fulfilment, Extent
+    )
+]
+BUYER_CODES = {
+    Market.RAKUTEN: {"1", "2", "3", "4", "5", "6"},
+    Market.YAHOO: {"100", "110", "120", "130", "140", "150", "160", "170", "180"},
+    Market.AMAZON: {"BuyerCanceled", "BUYER_CANCELLED"},
+    Market.SHOPIFY: {"CUSTOMER"},
+}
 
 
-def test_every_case_has_a_rule_and_unlisted_ones_go_to_a_person() -> None:
-    for case in EVERY_CASE:
-        rule = reasons.decide(*case)
-        if case in reasons.TABLE:
-            assert rule.action is not Action.PERSON
+def test_every_case_has_a_rule_and_unlisted_ones_are_refused_to_a_person() -> None:
+    assert len(EVERY_CASE) == 10 * 9 * 17 * 2 * 2 * 2
+    for asked in EVERY_CASE:
+        rule = reasons.decide(*asked)
+        if asked in reasons.TABLE:
             assert rule.source
         else:
             assert (rule.action, rule.reason_code, rule.weighs) == (Action.PERSON, "", False)
             assert rule.counts is Counts.UNCONFIRMED
 
 
-def test_only_open_orders_are_cancelled_and_only_with_a_code() -> None:
-    for kind, state, asker in EVERY_CASE:
-        rule = reasons.decide(kind, state, asker)
-        assert (rule.action is Action.CANCEL) == bool(rule.reason_code)
-        if rule.action is Action.CANCEL:
-            assert state is OrderState.OPEN
+def test_the_table_has_no_case_outside_the_product() -> None:
+    assert set(reasons.TABLE) <= set(EVERY_CASE)
+
+
+def _cases(listed: Listed) -> list[tuple[Market, Case]]:
+    market, *words = listed.case
+    kinds: list[Any] = [OrderState, Asker, ShipNotice, Fulfilment, Extent]
+    values = [
+        list(kind) if word == "*" else [kind(word)] for kind, word in zip(kinds, words, strict=True)
+    ]
+    return [
+        (
+            Market(market),
+            Case(state=state, asker=asker, ship_notice=notice, fulfilment=ships, extent=extent),
+        )
+        for state, asker, notice, ships, extent in product(*values)
+    ]
+
+
+@pytest.mark.parametrize("listed", LISTED, ids=lambda listed: "-".join(listed.case))
+def test_every_rule_that_was_found_is_in_the_table(listed: Listed) -> None:
+    for asked in _cases(listed):
+        rule = reasons.TABLE[asked]
+        sent = (rule.reason_code, *rule.other_codes) if rule.reason_code else ()
+        assert (rule.action.value, sent) == (listed.action, listed.codes)
+        assert rule.counts.value == listed.counts
+        assert listed.named in rule.source
+        assert rule.task or rule.action is Action.NOTHING
+
+
+def test_a_row_twice_with_other_words_is_refused() -> None:
+    row = reasons.ROWS[0]
+    other = msgspec.structs.replace(
+        row, rule=msgspec.structs.replace(row.rule, action=Action.CANCEL)
+    )
+    with pytest.raises(ValueError, match="two rows"):
+        reasons._table([row, other])
+
+
+def test_only_orders_that_nobody_has_shipped_are_cancelled_and_only_with_a_code() -> None:
+    for (market, case), rule in reasons.TABLE.items():
+        if rule.action is not Action.CANCEL:
+            continue
+        assert case.ship_notice is ShipNotice.NOT_SENT
+        assert case.fulfilment is Fulfilment.SHOP
+        assert case.state in {
+            OrderState.JUST_PLACED,
+            OrderState.UNPAID,
+            OrderState.OPEN,
+            OrderState.SCREENED,
+        }
+        if market in {Market.AU_PAY, Market.QOO10}:
+            assert "UNCONFIRMED" in rule.source
+        else:
+            assert rule.reason_code
+
+
+def test_what_the_shop_caused_never_bears_a_buyers_code() -> None:
+    for (market, case), rule in reasons.TABLE.items():
+        if case.asker in SHOPS:
+            codes = {rule.reason_code, *rule.other_codes}
+            assert not codes & BUYER_CODES.get(market, set()), (market, case)
 
 
 def test_out_of_stock_is_sent_as_out_of_stock() -> None:
@@ -52,34 +136,48 @@ def test_out_of_stock_is_sent_as_out_of_stock() -> None:
     }
 
 
+def test_a_part_of_an_order_is_decided_on_its_own_and_never_ends_the_whole() -> None:
+    short = {
+        kind.value: reasons.decide(
+            kind,
+            reasons.case_of(OrderState.OPEN, Asker.SHOP_OUT_OF_STOCK, extent=Extent.PART),
+        ).action.value
+        for kind in Kind
+    }
+    assert short == {
+        "amazon": "adjust",
+        "rakuten": "edit_lines",
+        "yahoo": "edit_lines",
+        "shopify": "edit_lines",
+        "eccube": "person",
+        "own_store": "person",
+        "house": "person",
+    }
+
+
 def test_nothing_that_was_shipped_or_that_others_fulfil_is_cancelled() -> None:
-    for kind, asker in product(Kind, Asker):
+    for market, asker in product(Market, Asker):
         for state in (OrderState.SHIPPED, OrderState.PARTLY_SHIPPED, OrderState.BY_CHANNEL):
-            assert reasons.decide(kind, state, asker).action in {Action.PERSON, Action.NOTHING}
+            rule = reasons.decide(market, state, asker)
+            assert rule.action not in {Action.CANCEL, Action.ADJUST, Action.WAIT}
+
+
+def test_what_no_shop_may_do_is_forbidden_everywhere() -> None:
+    for asked in EVERY_CASE:
+        forbidden = reasons.decide(*asked).action is Action.FORBIDDEN
+        assert forbidden is (asked[1].asker in NEVER_ASKERS)
 
 
 def test_what_counts_weighs_and_what_surely_does_not_weighs_only_as_money() -> None:
-    for (kind, _, _), rule in reasons.TABLE.items():
+    for (market, _), rule in reasons.TABLE.items():
         if rule.counts is Counts.YES:
             assert rule.weighs
         if rule.counts is Counts.NO and rule.weighs:
-            assert kind is Kind.SHOPIFY
+            assert market is Market.SHOPIFY
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-@pytest.mark.parametrize("flag", [False, True])
-def test_a_buyers_reason_needs_amazons_own_flag(kind: Kind, flag: bool) -> None:
-    def ask() -> Reason:
-        request = reasons.cancel_request(
-            kind, Reason.BUYER_REQUEST, order_ref="o-1", line_refs=["1"], buyer_asked=flag
-        )
-        return request.reason
-
-    if kind is Kind.AMAZON and flag:
-        assert ask() is Reason.BUYER_REQUEST
-    else:
-        with pytest.raises(ReasonRefused):
-            ask()
+def test_every_kind_of_channel_has_its_market() -> None:
+    assert {kind.value for kind in Kind} < {market.value for market in Market}
 
 
 @pytest.mark.parametrize("kind", [Kind.OWN_STORE, Kind.HOUSE])
@@ -103,17 +201,24 @@ def test_no_other_module_makes_a_cancel_request() -> None:
     [
         (Kind.AMAZON, Party.SELLER, "NO_INVENTORY", False, Asker.SHOP_OUT_OF_STOCK),
         (Kind.AMAZON, Party.SELLER, "NoInventory", True, Asker.SHOP_OUT_OF_STOCK),
-        (Kind.AMAZON, Party.SELLER, "BuyerCanceled", False, Asker.SHOP_OTHER),
+        (Kind.AMAZON, Party.SELLER, "BuyerCanceled", False, Asker.BUYER_MESSAGE),
+        (Kind.AMAZON, Party.SELLER, "BUYER_CANCELLED", False, Asker.BUYER_MESSAGE),
         (Kind.AMAZON, Party.SELLER, "BuyerCanceled", True, Asker.BUYER_REQUEST),
         (Kind.AMAZON, Party.SELLER, None, True, Asker.BUYER_REQUEST),
-        (Kind.AMAZON, Party.SELLER, "PRICING_ERROR", False, Asker.SHOP_OTHER),
+        (Kind.AMAZON, Party.SELLER, "PRICING_ERROR", False, Asker.SHOP_PRICE),
+        (Kind.AMAZON, Party.SELLER, "ShippingAddressUndeliverable", False, Asker.SHOP_ADDRESS),
+        (Kind.AMAZON, Party.SELLER, "GeneralAdjustment", False, Asker.SHOP_OTHER),
         (Kind.AMAZON, Party.BUYER, None, False, Asker.BUYER_SELF),
         (Kind.AMAZON, None, "NoInventory", False, Asker.UNKNOWN),
         (Kind.RAKUTEN, Party.SELLER, "6", False, Asker.BUYER_REQUEST),
         (Kind.RAKUTEN, Party.SELLER, "10", False, Asker.SHOP_OTHER),
+        (Kind.RAKUTEN, Party.SELLER, "210", False, Asker.SHOP_OTHER),
         (Kind.YAHOO, Party.SELLER, "160", False, Asker.BUYER_REQUEST),
+        (Kind.YAHOO, Party.SELLER, "220", False, Asker.SHOP_DISCONTINUED),
         (Kind.YAHOO, Party.SELLER, "230", False, Asker.SHOP_OTHER),
         (Kind.YAHOO, Party.SELLER, None, False, Asker.SHOP_OTHER),
+        (Kind.YAHOO, Party.BUYER, "100", False, Asker.BUYER_SELF),
+        (Kind.YAHOO, Party.BUYER, "170", False, Asker.MARKETPLACE),
         (Kind.YAHOO, Party.MARKETPLACE, "400", False, Asker.MARKETPLACE),
         (Kind.SHOPIFY, Party.SELLER, "CUSTOMER", False, Asker.BUYER_REQUEST),
         (Kind.SHOPIFY, Party.SELLER, "STAFF", False, Asker.SHOP_OTHER),

@@ -34,8 +34,9 @@ async def test_the_newest_order_is_given_up_by_the_book(floor: Floor) -> None:
     assert await floor.states() == {"o-3": "confirmed"}
     assert await floor.stock() == (2, 2)
     assert await floor.steps() == [
-        *("detected", "listings_to_zero", "chosen", "shipping_hold", "approved"),
-        *("submitted", "confirmed", "closed"),
+        *("detected", "listings_to_zero", "mitigations", "weighed", "chosen"),
+        *("shipping_hold", "approved"),
+        *("submitted", "confirmed", "message_drafted", "closed"),
     ]
     case = await floor.case()
     assert (case.state, case.shortage, case.shortage_max) == ("closed", 0, 1)
@@ -226,7 +227,8 @@ async def test_many_rounds_at_once_give_up_one_order(floor: Floor) -> None:
 
     assert len(floor.malls["rakuten"].calls) == 1
     assert await floor.steps() == [
-        *("detected", "chosen", "shipping_hold", "approved", "submitted", "confirmed", "closed"),
+        *("detected", "mitigations", "weighed", "chosen", "shipping_hold"),
+        *("approved", "submitted", "confirmed", "message_drafted", "closed"),
     ]
     assert len(await floor.entries()) == 1
     assert await floor.messages("shipping.hold") == ["o-3"]

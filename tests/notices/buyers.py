@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
 
-from inventory import alerts
+from inventory import alert_beat, alerts
+from inventory.alert_rules import NewRule, add_rule
 from inventory.db import Database
-from inventory.facts import AdjustReason, StockAdjusted, StockReceived
+from inventory.facts import AdjustReason, StockAdjusted, StockReceived, SupplyExpected
 from inventory.ledger import Ledger
-from inventory.models import Alert, Delivery, Sku
+from inventory.models import Alert, Message, Sku
+from inventory.suppliers import BuyingRow, SupplierTerms, put_supplier, put_terms
+from inventory.teams import TeamTerms, put_team
 from tests.factories import NOON
 
 
@@ -37,15 +41,74 @@ class Buyers:
                 [StockAdjusted(**name, reason=AdjustReason.DAMAGE, change=change)]
             )
 
-    async def look(self) -> int:
+    async def look(self, now: datetime = NOON) -> int:
         """What the publishing worker does for every stale SKU."""
         async with self.database.transaction() as session:
             sku_ids = list(await session.scalars(select(Sku.id)))
-            return await alerts.evaluate(session, sku_ids, NOON)
+            return await alerts.evaluate(session, sku_ids, now)
 
-    async def rule(self, level: int, sku: str | None = "MUG") -> int:
+    async def team(self, code: str, **terms: Any) -> None:
+        """Add a team, or change it."""
         async with self.database.transaction() as session:
-            return (await alerts.add_rule(session, sku=sku, level=level, now=NOON)).id
+            await put_team(session, code, TeamTerms(**terms), by="mori", now=NOON)
+
+    async def terms(self, *skus: str, **terms: Any) -> None:
+        """Say how these SKUs are bought."""
+        rows = [BuyingRow(sku=sku, **terms) for sku in skus]
+        async with self.database.transaction() as session:
+            await put_terms(session, rows, by="mori", now=NOON)
+
+    async def supplier(self, code: str, **terms: Any) -> None:
+        """Add a supplier, or change it."""
+        async with self.database.transaction() as session:
+            await put_supplier(session, code, SupplierTerms(**terms), by="mori", now=NOON)
+
+    async def pace(self, per_day: float, sku: str = "MUG") -> None:
+        """Let a SKU have sold so much a day."""
+        pool = await self.database.pool()
+        await pool.execute(
+            "INSERT INTO sku_pace (sku_id, sold, days, per_day, since, until)"
+            " SELECT id, 0, 28, $1, '2026-10-24', '2026-11-21' FROM sku WHERE code = $2"
+            " ON CONFLICT (sku_id) DO UPDATE SET per_day = excluded.per_day",
+            per_day,
+            sku,
+        )
+
+    async def expect(self, units: int, due_on: date, sku: str = "MUG") -> None:
+        """Let a supplier promise units."""
+        self._moves += 1
+        name = f"po-{self._moves}"
+        await self.ledger.apply(
+            [
+                SupplyExpected(
+                    channel_id=0,
+                    fact_ref=name,
+                    occurred_at=NOON,
+                    supply_ref=name,
+                    sku=sku,
+                    quantity=units,
+                    due_on=due_on,
+                )
+            ]
+        )
+
+    async def beat(self, now: datetime) -> int:
+        """What the watch does by the clock."""
+        return await alert_beat.work(self.database, now)
+
+    async def open_id(self, kind: str = "low_stock") -> int:
+        """The number of the open alert of a kind."""
+        async with self.database.sessions() as session:
+            query = select(Alert.id).where(Alert.state == "open", Alert.kind == kind)
+            return (await session.scalars(query)).one()
+
+    async def rule(
+        self, level: int | None, sku: str | None = "MUG", *, margin: int | None = 0, **more: Any
+    ) -> int:
+        """Watch a level; its margin is 0 unless given, None is what it is by default."""
+        new = NewRule(level=level, sku=sku, clear_margin=margin, **more)
+        async with self.database.transaction() as session:
+            return await add_rule(session, new, by="mori", now=NOON)
 
     async def held(self) -> list[tuple[str, str, Any, Any]]:
         """(state, subject, available, level) of every low-stock alert, oldest first."""
@@ -58,7 +121,7 @@ class Buyers:
 
 
 async def told(database: Database) -> list[tuple[str, dict[str, Any]]]:
-    """(event, data) of every message, oldest first."""
+    """(event, data) of every message said, oldest first, those too that a newer one replaced."""
     async with database.transaction() as session:
-        rows = await session.scalars(select(Delivery).order_by(Delivery.id))
+        rows = await session.scalars(select(Message).order_by(Message.id))
         return [(row.event, row.body) for row in rows]

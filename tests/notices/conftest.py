@@ -11,10 +11,13 @@ import pytest
 from inventory.config import Settings
 from inventory.db import Database
 from inventory.endpoints import add_endpoint
+from inventory.ledger import Ledger
 from inventory.models import WebhookEndpoint
 from inventory.outbound import Outbound
 from inventory.security import Vault
-from tests.conftest import HandClock
+from tests.conftest import HandClock, Save
+from tests.factories import SkuFactory
+from tests.notices.buyers import Buyers
 from tests.notices.receiver import Receiver
 from workers.runtime import Runtime
 
@@ -71,3 +74,13 @@ async def runtime(database_url: str, clock: HandClock, tmp_path: Path) -> AsyncI
     runtime = Runtime(settings, clock=clock)
     yield runtime
     await runtime.aclose()
+
+
+@pytest.fixture
+async def buyers(database: Database, ledger: Ledger, save: Save, endpoint: Endpoint) -> Buyers:
+    """MUG with eight units, and an endpoint that wants every event."""
+    await save(SkuFactory.build(code="MUG", name="Blue mug"))
+    await endpoint()
+    buyers = Buyers(database, ledger)
+    await buyers.move(8)
+    return buyers

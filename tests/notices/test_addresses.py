@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from email.message import EmailMessage
 from ipaddress import ip_address, ip_network
 
 import pytest
 
 from inventory.addresses import (
+    MAIL,
     AddressRefused,
     Target,
     check_target,
@@ -15,7 +17,9 @@ from inventory.addresses import (
     parse_target,
     special,
 )
-from tests.notices.address_cases import PUBLIC, REFUSED, REFUSED_URLS
+from inventory.outbound import Answer, Outbound
+from tests.notices.address_cases import PUBLIC, REFUSED
+from tests.notices.url_cases import REFUSED_MAIL_URLS, REFUSED_URLS
 
 
 @pytest.mark.parametrize(("text", "what"), REFUSED)
@@ -44,6 +48,53 @@ def test_url_is_refused_by_its_text(url: str) -> None:
 
     assert refused.value.code == "address_refused"
     assert len(url) < 12 or url not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", REFUSED_MAIL_URLS)
+def test_mail_server_is_refused_by_its_text(url: str) -> None:
+    with pytest.raises(AddressRefused) as refused:
+        check_url(url, [], MAIL)
+
+    assert url not in str(refused.value)
+
+
+def test_mail_server_is_taken_apart() -> None:
+    assert check_url("smtp://Mail.Example", [], MAIL).port == 587
+    assert check_url("smtps://mail.example:2525", [], MAIL).shown == "smtps://mail.example:2525"
+    check_url("smtp://192.168.1.10:1025", [ip_network("192.168.1.0/24")], MAIL)
+    odd = parse_target("smtp://mail.example:6379", MAIL)
+    with pytest.raises(AddressRefused, match="port 25"):
+        check_target(odd, [ip_address("1.1.1.1")], [])
+
+
+def test_there_are_two_hundred_ways_in_and_more_that_are_closed() -> None:
+    refused = {text for text, _ in REFUSED} | {*REFUSED_URLS, *REFUSED_MAIL_URLS}
+    assert len(refused) >= 200
+    assert len(refused) == len(REFUSED) + len(REFUSED_URLS) + len(REFUSED_MAIL_URLS)
+
+
+@pytest.mark.parametrize(("text", "what"), REFUSED)
+async def test_no_socket_is_opened_to_a_name_with_such_an_address(text: str, what: str) -> None:
+    """At the door where sockets are made, for posts and for mail."""
+    opened: list[object] = []
+
+    async def resolver(host: str, port: int) -> list[str]:
+        return ["1.1.1.1", text]
+
+    class Watched(Outbound):
+        async def _post(self, *given: object) -> Answer:
+            opened.append(given)
+            return Answer(status=204)
+
+        async def _in_thread(self, give: object) -> None:
+            opened.append(give)
+
+    outbound = Watched(resolver=resolver)
+    posted = await outbound.post("https://shop.example/", headers={}, content=b"")
+    mailed = await outbound.mail("smtps://shop.example", EmailMessage())
+
+    assert (posted.failure, mailed.failure, opened) == ("address_refused",) * 2 + ([],), what
+    await outbound.aclose()
 
 
 @pytest.mark.parametrize(

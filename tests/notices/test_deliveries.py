@@ -88,13 +88,13 @@ async def test_newer_number_takes_the_place_of_the_waiting_one(
 
     after = await rows(database)
     assert [row.id for row in after] == [row.id for row in before]
-    assert [row.body for row in after if row.topic == "own/A"] == [
+    assert [row.body for row in after if row.topic == "listing/own/A"] == [
         {"channel": "own", "channel_sku": "A", "quantity": 4, "revision": 3}
     ] * 2
-    assert {row.body["quantity"] for row in after if row.topic == "own/B"} == {3}
+    assert {row.body["quantity"] for row in after if row.topic == "listing/own/B"} == {3}
     assert {row.event for row in after} == {"listing.quantity"}
-    old = {row.message_id for row in before if row.topic == "own/A"}
-    new = {row.message_id for row in after if row.topic == "own/A"}
+    old = {row.message_id for row in before if row.topic == "listing/own/A"}
+    new = {row.message_id for row in after if row.topic == "listing/own/A"}
     assert (len(old), len(new), old & new) == (1, 1, set())
 
 

@@ -293,6 +293,7 @@ async def test_payload_has_the_shape_of_standard_webhooks(queue: Queue, endpoint
     [claimed] = await queue.claim(NOON + timedelta(hours=1))
 
     assert payload(claimed) == (
-        b'{"type":"alert.fired","timestamp":"2026-11-21T12:00:00Z","data":{"n":0}}'
+        b'{"type":"alert.fired","timestamp":"2026-11-21T12:00:00Z","version":1,"topic":null,'
+        b'"data":{"n":0}}'
     )
     assert "secret-in-the-address" not in repr(claimed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inventory import alerts
+from inventory.alert_rules import NewRule, add_rule
 from inventory.db import Database
 from inventory.ledger import Ledger
 from tests.conftest import Save
@@ -30,7 +31,7 @@ async def test_fires_when_the_parts_make_too_few_kits(
     await put_recipe(database, "SET", {"MUG": 2, "POT": 1})
     await ledger.apply([received("in-1", 9), received("in-2", 7, sku="POT")])
     async with database.transaction() as session:
-        await alerts.add_rule(session, sku="SET", level=3, now=NOON)
+        await add_rule(session, NewRule(sku="SET", level=3, clear_margin=0), by="mori", now=NOON)
     assert await look(database) == []
 
     await ledger.apply([sale("o-1", 3)])
@@ -46,5 +47,5 @@ async def test_a_general_rule_counts_kits_and_parts_each_by_itself(
     await put_recipe(database, "SET", {"MUG": 2, "POT": 1})
     await ledger.apply([received("in-1", 9), received("in-2", 2, sku="POT")])
     async with database.transaction() as session:
-        await alerts.add_rule(session, sku=None, level=2, now=NOON)
+        await add_rule(session, NewRule(level=2), by="mori", now=NOON)
     assert sorted(await look(database)) == [("open", "sku:POT", 2), ("open", "sku:SET", 2)]

@@ -102,7 +102,7 @@ async def test_retry_has_the_same_id_and_a_new_time(
     for request in receiver.requests:
         moment = datetime.fromtimestamp(int(request.headers["webhook-timestamp"]), UTC)
         signed = Webhook(secret).sign(request.headers["webhook-id"], moment, request.body.decode())
-        assert request.headers["webhook-signature"] == signed
+        assert request.headers["webhook-signature"].split()[0] == signed
 
 
 async def test_nothing_of_an_answer_is_stored(
@@ -237,7 +237,7 @@ async def test_worker_reaches_only_the_networks_of_its_settings(
         await session.execute(
             update(WebhookEndpoint)
             .where(WebhookEndpoint.id == elsewhere.id)
-            .values(url="https://10.0.0.1/")
+            .values(address=runtime.vault.seal({"url": "https://10.0.0.1/"}))
         )
     await put(database, clock)
 

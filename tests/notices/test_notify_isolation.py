@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -92,6 +93,111 @@ async def test_many_dead_endpoints_leave_room_for_the_living(
         work.cancel()
         with pytest.raises(asyncio.CancelledError):
             await work
+
+
+async def test_silent_endpoints_take_no_slot_from_the_living(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    patient: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As many silent ones, not known to be failing yet, as there are slots for fresh tries."""
+    monkeypatch.setattr(notify, "AT_ONCE", 4)
+    async with Receiver(hold=asyncio.Event()) as dead:
+        for _ in range(4):
+            await endpoint(dead.url)
+        await put(database, clock)
+        await endpoint(receiver.url)
+        await put(database, clock, 5)
+        work = asyncio.create_task(notify.work(runtime, outbound=patient))
+        async with asyncio.timeout(50):
+            await receiver.got(5)
+
+        assert dead.at_once_most <= 8
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+
+async def test_ring_is_heard_while_a_silent_endpoint_is_waited_for(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    patient: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without it the message would wait for the next look by the clock, here an hour."""
+    monkeypatch.setattr(notify, "LOOK_SECONDS", 3_600.0)
+    async with Receiver(hold=asyncio.Event()) as dead:
+        await endpoint(dead.url)
+        await put(database, clock)
+        work = asyncio.create_task(notify.work(runtime, outbound=patient))
+        async with asyncio.timeout(50):
+            await dead.got(1)
+            await endpoint(receiver.url)
+            for count in (1, 2, 3):
+                await put(database, clock)
+                assert await notify.work(runtime, outbound=patient) == 0
+                await receiver.got(count)
+
+        assert not work.done()
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+
+async def test_ring_is_heard_while_the_lease_is_given_back(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The holder has looked for the last time, and still holds it: the ringer is sent away."""
+    await endpoint(receiver.url)
+    lease = runtime.lease
+    rung: list[str] = []
+
+    @asynccontextmanager
+    async def late(name: str, *, seconds: float) -> AsyncIterator[bool]:
+        async with lease(name, seconds=seconds) as mine:
+            yield mine
+            if mine and not rung:
+                rung.append(name)
+                await put(database, clock)
+                assert await notify.work(runtime, outbound=outbound) == 0
+
+    monkeypatch.setattr(runtime, "lease", late)
+
+    assert await notify.work(runtime, outbound=outbound) == 1
+    assert len(receiver.requests) == 1
+
+
+async def test_ring_that_comes_after_the_time_to_claim_calls_another_run(
+    runtime: Runtime,
+    database: Database,
+    clock: HandClock,
+    outbound: Outbound,
+    receiver: Receiver,
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await endpoint(receiver.url)
+    await put(database, clock)
+    called: list[str] = []
+    monkeypatch.setattr(runtime, "ring", called.append)
+    monkeypatch.setattr(notify, "CLAIM_SECONDS", 0.0)
+
+    assert await notify.work(runtime, outbound=outbound) == 0
+    assert called == ["notify"]
+    assert receiver.requests == []
 
 
 async def test_secret_that_cannot_be_opened_stops_only_its_own_endpoint(

@@ -61,7 +61,7 @@ async def test_what_cannot_be_sent_again_says_why(database: Database, endpoint: 
     async with database.transaction() as session:
         with pytest.raises(NotFound):
             await deliveries.replay(session, 999, NOON)
-        with pytest.raises(WrongState, match="newer number"):
+        with pytest.raises(WrongState, match="something newer"):
             await deliveries.replay(session, due.id, NOON)
         await session.execute(update(WebhookEndpoint).values(active=False))
         with pytest.raises(WrongState, match="disabled"):

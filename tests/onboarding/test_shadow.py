@@ -9,7 +9,7 @@ from inventory import connections, shadow
 from inventory.catalogue import ListingRow, put_listings
 from inventory.errors import WrongState
 from inventory.facts import HOUSE_CHANNEL_ID, StockReceived
-from inventory.models import Audit, Cancellation, Channel, Oversell, Push
+from inventory.models import Alert, Audit, Cancellation, Channel, Oversell, Push
 from inventory.shadow import ShadowTotals
 from inventory.vocabulary import ListingSeen
 from tests.factories import NOON, line, order_seen
@@ -70,10 +70,10 @@ async def test_what_would_be_published_is_shown_beside_what_the_channel_shows(
     )
 
 
-async def test_no_order_of_it_is_given_up(
+async def test_its_orders_are_nobodys_case_before_it_is_live(
     runtime: Runtime, shop: FakeShop, connect: Connect
 ) -> None:
-    channel = await connect(skus=SKUS, desk_policy="auto")
+    channel = await connect(skus=SKUS, desk_policy="review")
     await listed(runtime, channel)
     sold = order_seen(lines=(line(quantity=12),))
     await runtime.inbox.receive_orders(channel.id, [sold])
@@ -82,9 +82,39 @@ async def test_no_order_of_it_is_given_up(
     await worked(runtime, channel)
 
     async with runtime.database.sessions() as session:
+        assert list(await session.scalars(select(Oversell))) == []
+        assert list(await session.scalars(select(Alert))) == []
+    async with runtime.database.transaction() as session:
+        await connections.go_live(session, "shop", by="mori", now=NOON)
+    await push.refresh(runtime)
+    await desk.work(runtime)
+
+    async with runtime.database.sessions() as session:
         [case] = await session.scalars(select(Oversell))
-        assert case.shortage == 2
-        assert list(await session.scalars(select(Cancellation))) == []
+        assert (case.state, case.shortage) == ("open", 2)
+        [cancellation] = await session.scalars(select(Cancellation))
+        assert cancellation.oversell_id == case.id
+
+
+async def test_what_live_shops_alone_make_short_is_a_case_without_its_orders(
+    runtime: Runtime, shop: FakeShop, connect: Connect
+) -> None:
+    store = await connect(code="web", kind="own_store", base_url="", credentials={})
+    channel = await connect(skus=SKUS, desk_policy="auto")
+    await listed(runtime, channel)
+    async with runtime.database.transaction() as session:
+        rows = [ListingRow(channel_sku="W-MUG", sku="MUG")]
+        await put_listings(session, store.id, rows, by="mori", now=NOON)
+    told = [order_seen("s-1", lines=(line(quantity=4),))]
+    await runtime.inbox.receive_orders(channel.id, told)
+    told = [order_seen("w-1", lines=(line("W-MUG", quantity=11),))]
+    await runtime.inbox.receive_orders(store.id, told)
+
+    await runtime.inbox.handle()
+
+    async with runtime.database.sessions() as session:
+        [case] = await session.scalars(select(Oversell))
+        assert (case.state, case.shortage) == ("open", 1)
 
 
 async def test_go_is_on_record_and_numbers_go_out(

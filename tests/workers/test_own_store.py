@@ -114,7 +114,7 @@ async def test_an_order_below_zero_is_recorded_and_opens_a_case(
     assert (case.state, case.shortage) == ("open", 2)
     # A store of our own has no door to cancel by: a person is called.
     steps = [step.step for step in await night.rows(select(OversellStep).order_by(OversellStep.id))]
-    assert steps == ["detected", "listings_to_zero", "needs_person"]
+    assert steps == ["detected", "listings_to_zero", "mitigations", "needs_person"]
     assert ("oversell_stuck", "sku:MUG") in await night.alerts()
 
 
