@@ -10,8 +10,8 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory.alert_sql import CLOSE, EVALUATE, FIRE, LOCK
-from inventory.alert_tell import tell, tell_closed
+from inventory.alerting.sql import CLOSE, EVALUATE, FIRE, LOCK
+from inventory.alerting.tell import tell, tell_closed
 from inventory.clock import JST
 from inventory.health import Finding
 from inventory.models import Alert

@@ -12,9 +12,9 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
+from inventory.booking.soundness import Told
 from inventory.errors import TooBusy
 from inventory.facts import Outcome
-from inventory.soundness import Told
 
 WAITING_MAX = 20_000
 TOLD_AT_ONCE = 100

@@ -13,11 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import audit, penalties
 from inventory.catalogue import given, mark_stale
+from inventory.desk.prices import prices_of
 from inventory.errors import AlreadyExists, BadInput, NotFound, SettingWrong, WrongState
 from inventory.fields import ChannelCode, Code, Count, Percent, Url, small_json, web_address
 from inventory.locations import location_ids, maybe_short
 from inventory.models import Channel, Listing, Switch
-from inventory.prices import prices_of
 from inventory.security import Vault
 from inventory.vocabulary import Kind
 

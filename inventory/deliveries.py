@@ -15,9 +15,10 @@ import msgspec
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory.endpoints import check_event, forget_previous
 from inventory.errors import BadInput, NotFound, WrongState
 from inventory.models import Delivery, Message, WebhookEndpoint
+from inventory.outgoing.endpoint_keys import forget_previous
+from inventory.outgoing.endpoints import check_event
 
 # A number that takes the place of one that failed waits its turn, but not for hours.
 REPLACED_WAIT_SECONDS = 60

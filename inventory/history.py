@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inventory.errors import BadInput, WrongState
 from inventory.models import Seal
 from inventory.partitions import after, first_moment
-from inventory.reports import LocationStock
+from inventory.reports.stock import LocationStock
 
 PLACES_MAX = 100
 UNITS_MAX = 2**53

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from inventory import ledger_read, ledger_write
-from inventory.batch import Batch
+from inventory.booking import ledger_read, ledger_write
+from inventory.booking.batch import Batch
+from inventory.booking.page import Page
+from inventory.booking.recall import Named, Recall
+from inventory.booking.soundness import look_at
 from inventory.clock import Clock
 from inventory.combiner import Call, Combiner
 from inventory.db import CONNECTION_LOST, Database
 from inventory.errors import BadInput, LedgerUnavailable
 from inventory.facts import FACTS_MAX, Fact, Outcome, Status
-from inventory.page import Page
-from inventory.recall import Named, Recall
-from inventory.soundness import look_at
 
 if TYPE_CHECKING:
     from inventory.db import Connection

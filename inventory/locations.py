@@ -11,11 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import audit
+from inventory.booking.page import DAMAGED, IN_TRANSIT
 from inventory.catalogue import mark_stale
 from inventory.errors import AlreadyExists, BadInput, UnknownLocation, WrongState
 from inventory.fields import Code
 from inventory.models import Channel, Location, Oversell, Sku, StockLevel
-from inventory.page import DAMAGED, IN_TRANSIT
 from inventory.standstill import standstill
 
 NEVER_SELLABLE = frozenset({DAMAGED, IN_TRANSIT})

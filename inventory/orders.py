@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from inventory.book import Book
+from inventory.booking.book import Book
 from inventory.facts import CancellationReceived, OrderObserved, ShipmentSeen
 
 

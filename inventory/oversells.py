@@ -13,14 +13,15 @@ from datetime import datetime, timedelta
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import alerts, casework, costs, mitigations, needs, proposals, weighing
-from inventory.cancellations import LIVE, decide_cancellation, withdraw
-from inventory.casework import LEDGER
+from inventory import alerts
+from inventory.desk import casework, costs, mitigations, needs, proposals, weighing
+from inventory.desk.cancellations import LIVE, decide_cancellation, withdraw
+from inventory.desk.casework import LEDGER
+from inventory.desk.needs import Need
+from inventory.desk.proposals import Candidate
 from inventory.models import Cancellation, Channel, Fact, Listing, Oversell, Sku
-from inventory.needs import Need
-from inventory.proposals import Candidate
+from inventory.penalty_record.standings import metric_now
 from inventory.recipes import kits_holding
-from inventory.standings import metric_now
 
 __all__ = ["decide_cancellation", "metric_now", "open_cases", "tend"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import TextClause, text
 
-from inventory.page import IN_TRANSIT as IN_TRANSIT_CODE
+from inventory.booking.page import IN_TRANSIT as IN_TRANSIT_CODE
 
 # Where a proof begins: one row a balance, with revision, on hand and reserved.
 CHECKPOINT = "checkpoint"

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import product
 
-from inventory import reason_amazon, reason_malls, reason_others
-from inventory.errors import InventoryError
-from inventory.reason_evidence import Evidence, objection
-from inventory.reason_words import (
+from inventory.decision_table import amazon, malls, others
+from inventory.decision_table.evidence import Evidence, objection
+from inventory.decision_table.words import (
     Action,
     Asker,
     Case,
@@ -27,6 +26,7 @@ from inventory.reason_words import (
     Rule,
     ShipNotice,
 )
+from inventory.errors import InventoryError
 from inventory.vocabulary import CancelRequest, Kind, Party, Reason
 
 __all__ = [
@@ -86,13 +86,13 @@ _BUYER_CODES = {
 }
 
 ROWS: tuple[Row, ...] = (
-    *reason_amazon.ROWS,
-    *reason_malls.RAKUTEN,
-    *reason_malls.YAHOO,
-    *reason_others.SHOPIFY,
-    *reason_others.OWN,
-    *reason_others.WITHOUT_ADAPTER,
-    *reason_others.FORBIDDEN,
+    *amazon.ROWS,
+    *malls.RAKUTEN,
+    *malls.YAHOO,
+    *others.SHOPIFY,
+    *others.OWN,
+    *others.WITHOUT_ADAPTER,
+    *others.FORBIDDEN,
 )
 
 

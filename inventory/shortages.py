@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import ledger_read, ledger_write
+from inventory.booking import ledger_read, ledger_write
 from inventory.db import Database
 
 _DOUBTFUL = text("""

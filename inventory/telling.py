@@ -13,7 +13,7 @@ from msgspec import Struct, to_builtins
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import inbox, inbox_desk
-from inventory.batch import NOT_TOGETHER
+from inventory.booking.batch import NOT_TOGETHER
 from inventory.clock import Clock
 from inventory.db import Database
 from inventory.events import CancellationTold, Event, SaleTold, ShipmentTold

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from inventory.case_figures import GivenUp
 from inventory.demo.case_evidence import Case, Cases, Line, Selling, Weighing
 from inventory.demo.evidence import Evidence
+from inventory.desk.case_figures import GivenUp
 from inventory.vocabulary import Kind
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -28,7 +28,7 @@ from inventory.app import create_app
 from inventory.clock import Clock
 from inventory.config import Settings
 from inventory.db import Database
-from inventory.endpoints import add_endpoint
+from inventory.outgoing.endpoints import add_endpoint
 from inventory.processes import free_port
 from inventory.security import create_key
 from tests import documents

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from inventory import deadlines, endings, messages, oversells, part_choice, spare_holds
+from inventory import oversells
+from inventory.desk import deadlines, endings, messages, part_choice, spare_holds
 
 if TYPE_CHECKING:
     from channels.base import Adapter

@@ -13,13 +13,13 @@ import structlog
 
 from channels.base import AuthExpired, BadAnswer, Cancels, ChannelError, Rejected, RetryLater
 from channels.purposes import Purpose, asks
-from inventory import cancellations, endings, submissions
-from inventory.submissions import CALL_SECONDS_MAX
+from inventory.desk import cancellations, endings, submissions
+from inventory.desk.submissions import CALL_SECONDS_MAX
 from workers import cases
 
 if TYPE_CHECKING:
     from channels.base import Adapter
-    from inventory.submissions import ReadBack, Submission
+    from inventory.desk.submissions import ReadBack, Submission
     from workers.cases import House
 
 log = structlog.get_logger()

@@ -10,11 +10,13 @@ from weakref import WeakKeyDictionary
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import alerts, dispatch, transports
-from inventory.dispatch import Due, Verdict
-from inventory.endpoints import adopt, keys_of, reach_of
-from inventory.outbound import Answer, Outbound
-from inventory.removals import DISABLED_ALERT
+from inventory import alerts
+from inventory.outgoing import dispatch, transports
+from inventory.outgoing.dispatch import Due, Verdict
+from inventory.outgoing.endpoint_keys import adopt, keys_of
+from inventory.outgoing.endpoints import reach_of
+from inventory.outgoing.outbound import Answer, Outbound
+from inventory.outgoing.removals import DISABLED_ALERT
 from inventory.security import SecretUnreadable
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from redis.asyncio import Redis
 from channels import registry
 from channels.base import BadAnswer, ChannelError, RetryLater, Throttled
 from channels.keep import Means, MemoryKeep
-from inventory import connections, onboarding, reports_channels
+from inventory import connections, onboarding
 from inventory.errors import BadInput
+from inventory.reports import channels
 from workers.keep import DatabaseKeep
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from inventory.connections import ConnectionCheck, NewChannel
     from inventory.models import Channel
     from inventory.onboarding import Kept
-    from inventory.reports_channels import ChannelRow
+    from inventory.reports.channels import ChannelRow
     from inventory.vocabulary import Standing
     from workers.runtime import Runtime
 
@@ -94,7 +95,7 @@ async def connect(
             now = runtime.clock.now()
             kept = await onboarding.note_standing(session, channel.id, standing, now=now)
             await session.flush()
-        row = await reports_channels.channel(session, channel.id)
+        row = await channels.channel(session, channel.id)
     await hand_over(runtime, row.id, keep)
     runtime.ring("sweep")
     return row, kept

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from channels.base import AuthExpired, ChannelError, RetryLater, Throttled
 from channels.purposes import Purpose, asks
-from inventory import endings
+from inventory.desk import endings
 from inventory.inbox import HANDLE_MAX
 from inventory.models import Channel, InboundEvent, OrderLine, SalesOrder
 

@@ -12,8 +12,9 @@ from sqlalchemy import select
 from channels.base import ChannelError
 from channels.purposes import Purpose, asking
 from channels.turns import Turn, watched
-from inventory import alerts, bulks, listings, publishing, readings, resyncs, shortages
+from inventory import alerts, bulks, listings, publishing, resyncs, shortages
 from inventory.models import Channel
+from inventory.reconcile import readings
 from inventory.vocabulary import Kind
 from workers.sender import send, warn
 from workers.waiting import waiting, zeros_wait

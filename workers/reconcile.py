@@ -9,12 +9,12 @@ import structlog
 
 from channels.base import AuthExpired, ChannelError, RetryLater, Throttled
 from channels.purposes import Purpose, asks
-from inventory import early, readings, rotation
+from inventory.reconcile import early, readings, rotation
 from workers.push import ring_channels
 
 if TYPE_CHECKING:
     from channels.base import Adapter
-    from inventory.rotation import Batch
+    from inventory.reconcile.rotation import Batch
     from workers.runtime import Runtime
 
 log = structlog.get_logger()

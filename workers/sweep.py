@@ -9,17 +9,8 @@ import structlog
 from sqlalchemy import ColumnElement, and_, exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory import (
-    alert_beat,
-    alerts,
-    checks,
-    deliveries,
-    health,
-    onboarding,
-    past_orders,
-    rotation,
-    seals,
-)
+from inventory import alerts, checks, deliveries, health, onboarding, past_orders, seals
+from inventory.alerting import beat
 from inventory.availability import Lane
 from inventory.models import (
     Cancellation,
@@ -34,6 +25,7 @@ from inventory.models import (
     WebhookEndpoint,
 )
 from inventory.notices import KIND as NOTICE
+from inventory.reconcile import rotation
 from inventory.vocabulary import Kind
 from workers import push
 from workers.pull import BUSY_MINUTES
@@ -137,7 +129,7 @@ async def tidy(runtime: Runtime) -> int:
     async with runtime.database.transaction() as session:
         forgotten = await deliveries.tidy(session, now)
         forgotten += await rotation.tidy(session, now)
-        forgotten += await alert_beat.tidy(session, now)
+        forgotten += await beat.tidy(session, now)
     async with runtime.database.transaction() as session:
         # Sales queue behind whoever waits for the whole table; there is a month's time to try.
         await session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'"))
@@ -176,5 +168,5 @@ async def watch(runtime: Runtime) -> int:
         await alerts.match_health(session, findings, now)
     async with runtime.lease("alerts") as mine:
         if mine:
-            await alert_beat.work(runtime.database, now)
+            await beat.work(runtime.database, now)
     return len(findings)

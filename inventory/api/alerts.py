@@ -9,9 +9,9 @@ from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from msgspec import Struct
 
-from inventory import alert_people, alert_rules
-from inventory.alert_people import AlertRow, Which
-from inventory.alert_rules import NewRule, RuleRow
+from inventory.alerting import people, rules
+from inventory.alerting.people import AlertRow, Which
+from inventory.alerting.rules import NewRule, RuleRow
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import ID_MAX, SMALL_ID_MAX, Cursor, Id, Limit, Page, SmallId, id_in, page
 from inventory.api.problems import problems
@@ -48,7 +48,7 @@ class AlertRuleController(Controller):
         """
         after_id = id_in(cursor, most=SMALL_ID_MAX)
         async with services.database.sessions() as session:
-            rows = await alert_rules.rules(session, after_id=after_id, limit=limit + 1)
+            rows = await rules.rules(session, after_id=after_id, limit=limit + 1)
         return page(rows, limit, lambda row: row.id)
 
     @post(guards=[WRITE], status_code=HTTP_201_CREATED, responses=problems(404))
@@ -58,8 +58,8 @@ class AlertRuleController(Controller):
         """Watch a level, or say which team is told. What has crossed it already fires at once."""
         now = services.clock.now()
         async with services.database.transaction() as session:
-            rule_id = await alert_rules.add_rule(session, data, by=caller.name, now=now)
-            [row] = await alert_rules.rules(session, limit=1, rule_id=rule_id)
+            rule_id = await rules.add_rule(session, data, by=caller.name, now=now)
+            [row] = await rules.rules(session, limit=1, rule_id=rule_id)
         services.bell.ring("notify")
         return row
 
@@ -73,7 +73,7 @@ class AlertRuleController(Controller):
         """Stop watching; alerts that the rule has open are closed."""
         now = services.clock.now()
         async with services.database.transaction() as session:
-            await alert_rules.remove_rule(session, rule_id, by=caller.name, now=now)
+            await rules.remove_rule(session, rule_id, by=caller.name, now=now)
         services.bell.ring("notify")
 
 
@@ -109,16 +109,14 @@ class AlertController(Controller):
         which = Which(state=in_state, team=team, digest_id=digest)
         before_id, now = id_in(cursor, start=ID_MAX), services.clock.now()
         async with services.database.sessions() as session:
-            rows = await alert_people.rows(
-                session, which, before_id=before_id, limit=limit + 1, now=now
-            )
+            rows = await people.rows(session, which, before_id=before_id, limit=limit + 1, now=now)
         return page(rows, limit, lambda row: row.id)
 
     @get("/{alert_id:int}", guards=[READ], responses=problems(404))
     async def get_alert(self, alert_id: Id, services: Services) -> AlertRow:
         """One alert, with what a buyer can act on now."""
         async with services.database.sessions() as session:
-            return await alert_people.one(session, alert_id, services.clock.now())
+            return await people.one(session, alert_id, services.clock.now())
 
     @post(
         "/{alert_id:int}/acknowledge",
@@ -130,8 +128,8 @@ class AlertController(Controller):
         """Take care of it: it is not escalated. The first to say so stays on record."""
         now = services.clock.now()
         async with services.database.transaction() as session:
-            await alert_people.acknowledge(session, alert_id, by=caller.name, now=now)
-            return await alert_people.one(session, alert_id, now)
+            await people.acknowledge(session, alert_id, by=caller.name, now=now)
+            return await people.one(session, alert_id, now)
 
     @post(
         "/{alert_id:int}/snooze",
@@ -145,10 +143,10 @@ class AlertController(Controller):
         """Say nothing of it for a while; what is still open then is told again."""
         now = services.clock.now()
         async with services.database.transaction() as session:
-            await alert_people.snooze(
+            await people.snooze(
                 session, alert_id, until=moment(data.until), by=caller.name, now=now
             )
-            return await alert_people.one(session, alert_id, now)
+            return await people.one(session, alert_id, now)
 
     @post(
         "/{alert_id:int}/close",
@@ -163,7 +161,7 @@ class AlertController(Controller):
         """
         now = services.clock.now()
         async with services.database.transaction() as session:
-            await alert_people.close(session, alert_id, now=now)
-            row = await alert_people.one(session, alert_id, now)
+            await people.close(session, alert_id, now=now)
+            row = await people.one(session, alert_id, now)
         services.bell.ring("notify")
         return row

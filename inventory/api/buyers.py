@@ -9,14 +9,15 @@ from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Struct
 
-from inventory import buyer_requests, messages, reason_table
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import ID_MAX, Cursor, Id, Limit, Page, PathText, id_in, page
 from inventory.api.problems import problems
-from inventory.buyer_requests import BuyerAsked, BuyerRequestRow
+from inventory.decision_table import shown
+from inventory.decision_table.shown import TableShown
+from inventory.desk import buyer_requests, messages
+from inventory.desk.buyer_requests import BuyerAsked, BuyerRequestRow
+from inventory.desk.messages import MessageRow
 from inventory.fields import Text
-from inventory.messages import MessageRow
-from inventory.reason_table import TableShown
 from inventory.reasons import Asker, Extent, Market
 from inventory.security import Scope
 
@@ -145,7 +146,7 @@ class DeskController(Controller):
 
         What no row lists is refused to a person.
         """
-        return reason_table.shown(market, asker)
+        return shown.shown(market, asker)
 
     @get("/messages", guards=[READ], responses=problems())
     async def list_unsent_messages(

@@ -10,16 +10,17 @@ from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from msgspec import ValidationError as Invalid
 from msgspec import convert
 
-from inventory import alert_content, catalogue, suppliers, teams
-from inventory.alert_content import BuyerAdvice
+from inventory import catalogue
+from inventory.alerting import content, suppliers, teams
+from inventory.alerting.content import BuyerAdvice
+from inventory.alerting.suppliers import BuyingRow, BuyingRows, SupplierRow, SupplierTerms
+from inventory.alerting.teams import TeamRow, TeamTerms
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import Cursor, Limit, Page, PathText, decoded, page
 from inventory.api.problems import problems
 from inventory.errors import BadInput
 from inventory.fields import Code
 from inventory.security import Scope
-from inventory.suppliers import BuyingRow, BuyingRows, SupplierRow, SupplierTerms
-from inventory.teams import TeamRow, TeamTerms
 
 READ = needs(Scope.STOCK_READ)
 WRITE = needs(Scope.ALERTS_WRITE)
@@ -120,4 +121,4 @@ class BuyingController(Controller):
         now = services.clock.now()
         async with services.database.sessions() as session:
             found = await catalogue.sku_by_code(session, sku)
-            return (await alert_content.advice(session, [found.id], now))[found.id]
+            return (await content.advice(session, [found.id], now))[found.id]

@@ -9,12 +9,13 @@ from litestar.params import Body, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED
 from msgspec import Struct
 
-from inventory import connections, reports_channels
+from inventory import connections
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import SMALL_ID_MAX, Cursor, Limit, Page, PathText, id_in, page
 from inventory.api.problems import problems
 from inventory.connections import ChannelChange, NewChannel
-from inventory.reports_channels import ChannelRow
+from inventory.reports import channels
+from inventory.reports.channels import ChannelRow
 from inventory.security import Scope
 
 READ = needs(Scope.STOCK_READ)
@@ -43,7 +44,7 @@ class ChannelController(Controller):
         """Channels in order of connection; credentials are never shown."""
         after_id = id_in(cursor, most=SMALL_ID_MAX)
         async with services.database.sessions() as session:
-            rows = await reports_channels.channels(session, after_id=after_id, limit=limit + 1)
+            rows = await channels.channels(session, after_id=after_id, limit=limit + 1)
         return page(rows, limit, lambda row: row.id)
 
     @post(guards=[WRITE], status_code=HTTP_201_CREATED, responses=problems(404, 409))
@@ -63,7 +64,7 @@ class ChannelController(Controller):
                 by=caller.name,
                 now=services.clock.now(),
             )
-            row = await reports_channels.channel(session, channel.id)
+            row = await channels.channel(session, channel.id)
         services.bell.ring("sweep")
         return row
 
@@ -72,7 +73,7 @@ class ChannelController(Controller):
         """One channel with its rules and how its pulls are doing."""
         async with services.database.sessions() as session:
             found = await connections.channel_by_code(session, channel)
-            return await reports_channels.channel(session, found.id)
+            return await channels.channel(session, found.id)
 
     @patch("/{channel:str}", guards=[WRITE], responses=problems(404, 409))
     async def change_channel(
@@ -89,7 +90,7 @@ class ChannelController(Controller):
                 by=caller.name,
                 now=services.clock.now(),
             )
-            row = await reports_channels.channel(session, changed.id)
+            row = await channels.channel(session, changed.id)
         services.bell.ring("refresh")
         return row
 
@@ -123,7 +124,7 @@ async def _switch(services: Services, caller: Caller, channel: str, *, frozen: b
         changed = await connections.set_frozen(
             session, channel, frozen=frozen, by=caller.name, now=services.clock.now()
         )
-        row = await reports_channels.channel(session, changed.id)
+        row = await channels.channel(session, changed.id)
     services.bell.ring("refresh")
     return row
 

@@ -10,11 +10,12 @@ from litestar.params import Body, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Struct
 
-from inventory import audit, deliveries, reports_sent
+from inventory import audit, deliveries
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import ID_MAX, SMALL_ID_MAX, Cursor, Id, Limit, Page, id_in, page
 from inventory.api.problems import problems
 from inventory.models import Delivery
+from inventory.reports import sent
 from inventory.security import Scope
 
 READ = needs(Scope.STOCK_READ)
@@ -85,11 +86,11 @@ class DeliveryController(Controller):
         ] = None,
     ) -> DeliveryPage:
         """Messages, newest first, with the number of tries and what the last one brought."""
-        wanted = reports_sent.Filter(
+        wanted = sent.Filter(
             state=in_state, endpoint_id=endpoint_id, event=event, since=since, until=until
         )
         async with services.database.sessions() as session:
-            rows = await reports_sent.log(
+            rows = await sent.log(
                 session, wanted, before_id=id_in(cursor, start=ID_MAX), limit=limit + 1
             )
             return page([delivery_row(row) for row in rows], limit, lambda row: row.id)

@@ -8,15 +8,16 @@ from litestar import Controller, get, post
 from litestar.params import Body, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 
-from inventory import reports_desk, story
 from inventory.api.context import Caller, Services, needs
 from inventory.api.events import ChannelFilter
 from inventory.api.paging import ID_MAX, Cursor, Id, Limit, Page, id_in, page
 from inventory.api.problems import problems
 from inventory.oversells import decide_cancellation
-from inventory.reports_desk import CancellationRow, OversellRow, PenaltyRow
+from inventory.reports import desk
+from inventory.reports.desk import CancellationRow, OversellRow, PenaltyRow
 from inventory.security import Scope
-from inventory.story import OversellStory
+from inventory.story import oversell
+from inventory.story.oversell import OversellStory
 
 READ = needs(Scope.STOCK_READ)
 DECIDE = needs(Scope.DESK_WRITE)
@@ -54,7 +55,7 @@ class OversellController(Controller):
         """Cases, newest first."""
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:
-            rows = await reports_desk.oversells(
+            rows = await desk.oversells(
                 session, state=in_state, before_id=before_id, limit=limit + 1
             )
         return page(rows, limit, lambda row: row.id)
@@ -68,7 +69,7 @@ class OversellController(Controller):
         what is left out is counted. Times are UTC.
         """
         async with services.database.sessions() as session:
-            return await story.tell(session, oversell_id, services.clock.now())
+            return await oversell.tell(session, oversell_id, services.clock.now())
 
 
 class CancellationController(Controller):
@@ -88,7 +89,7 @@ class CancellationController(Controller):
         """Cancellations, newest first; `proposed` ones wait for a decision."""
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:
-            rows = await reports_desk.cancellations(
+            rows = await desk.cancellations(
                 session, state=in_state, before_id=before_id, limit=limit + 1
             )
         return page(rows, limit, lambda row: row.id)
@@ -97,7 +98,7 @@ class CancellationController(Controller):
     async def get_cancellation(self, cancellation_id: Id, services: Services) -> CancellationRow:
         """One cancellation and where it stands."""
         async with services.database.sessions() as session:
-            return await reports_desk.cancellation(session, cancellation_id)
+            return await desk.cancellation(session, cancellation_id)
 
     @post(
         "/{cancellation_id:int}/approve",
@@ -132,7 +133,7 @@ async def _decide(
             session, cancellation_id, approve=approve, by=caller.name, now=services.clock.now()
         )
         await session.flush()
-        row = await reports_desk.cancellation(session, cancellation_id)
+        row = await desk.cancellation(session, cancellation_id)
     services.bell.ring("desk")
     return row
 
@@ -154,7 +155,7 @@ class PenaltyController(Controller):
         """Penalty entries, newest first, each with the metric before and after."""
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:
-            rows = await reports_desk.penalties(
+            rows = await desk.penalties(
                 session, channel=channel_code, before_id=before_id, limit=limit + 1
             )
         return page(rows, limit, lambda row: row.id)

@@ -8,12 +8,13 @@ from litestar import Controller, get, post
 from litestar.params import Body, QueryParameter
 from litestar.status_codes import HTTP_202_ACCEPTED
 
-from inventory import reports_drift, resyncs
+from inventory import resyncs
 from inventory.api.context import Caller, Services, needs
 from inventory.api.events import ChannelFilter
 from inventory.api.paging import ID_MAX, Cursor, Limit, Page, PathText, id_in, page
 from inventory.api.problems import problems
-from inventory.reports_drift import DriftRow
+from inventory.reports import drift
+from inventory.reports.drift import DriftRow
 from inventory.resyncs import Progress
 from inventory.security import Scope
 
@@ -43,7 +44,7 @@ class DriftController(Controller):
         """Cases, newest first, each with its cause and its story."""
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:
-            rows = await reports_drift.drift(
+            rows = await drift.drift(
                 session, channel=channel_code, open_=is_open, before_id=before_id, limit=limit + 1
             )
         return page(rows, limit, lambda row: row.id)

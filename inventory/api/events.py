@@ -9,12 +9,13 @@ from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta, Struct
 
-from inventory import audit, inbox_desk, reports_desk
+from inventory import audit, inbox_desk
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import ID_MAX, Cursor, Id, Limit, Page, id_in, page
 from inventory.api.problems import problems
 from inventory.fields import Text
-from inventory.reports_desk import Event, EventRow
+from inventory.reports import desk
+from inventory.reports.desk import Event, EventRow
 from inventory.security import Scope
 
 EventState = Annotated[
@@ -54,7 +55,7 @@ class EventController(Controller):
         """Events, newest first. `conflict`: the same id came with other content; never applied."""
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:
-            rows = await reports_desk.events(
+            rows = await desk.events(
                 session, state=in_state, channel=channel_code, before_id=before_id, limit=limit + 1
             )
         return page(rows, limit, lambda row: row.id)
@@ -63,7 +64,7 @@ class EventController(Controller):
     async def get_event(self, event_id: Id, services: Services) -> Event:
         """One event with what was told and what became of it."""
         async with services.database.sessions() as session:
-            return await reports_desk.event(session, event_id)
+            return await desk.event(session, event_id)
 
     @post(
         "/{event_id:int}/dismiss",
@@ -83,7 +84,7 @@ class EventController(Controller):
                 by=caller.name,
                 now=services.clock.now(),
             )
-            return await reports_desk.event(session, event_id)
+            return await desk.event(session, event_id)
 
     @post(
         "/{event_id:int}/replay",
@@ -102,6 +103,6 @@ class EventController(Controller):
                 detail={"event": event_id},
                 now=services.clock.now(),
             )
-            event = await reports_desk.event(session, event_id)
+            event = await desk.event(session, event_id)
         services.bell.ring("refresh")
         return event

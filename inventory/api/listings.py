@@ -7,13 +7,14 @@ from typing import Annotated
 from litestar import Controller, get, patch, put
 from litestar.params import Body, JSONBody, QueryParameter
 
-from inventory import catalogue, connections, reports_channels
+from inventory import catalogue, connections
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import SMALL_ID_MAX, Cursor, Limit, Page, PathText, SmallId, id_in, page
 from inventory.api.problems import problems
 from inventory.catalogue import ListingRows, ListingRules, Upserted
 from inventory.errors import WrongState
-from inventory.reports_channels import ListingShown
+from inventory.reports import channels
+from inventory.reports.channels import ListingShown
 from inventory.security import Scope
 from inventory.vocabulary import Kind
 
@@ -44,7 +45,7 @@ class ListingController(Controller):
         after_id = id_in(cursor, most=SMALL_ID_MAX)
         async with services.database.sessions() as session:
             found = await connections.channel_by_code(session, channel)
-            rows = await reports_channels.listings(
+            rows = await channels.listings(
                 session, found.id, after_id=after_id, limit=limit + 1, stale_only=stale
             )
         return page(rows, limit, lambda row: row.id)
@@ -71,7 +72,7 @@ class ListingController(Controller):
         """One listing."""
         async with services.database.sessions() as session:
             found = await connections.channel_by_code(session, channel)
-            return await reports_channels.listing(session, found.id, listing_id)
+            return await channels.listing(session, found.id, listing_id)
 
     @patch("/{listing_id:int}", guards=[needs(Scope.CHANNELS_WRITE)], responses=problems(404))
     async def change_listing(
@@ -88,6 +89,6 @@ class ListingController(Controller):
             await catalogue.change_listing(
                 session, found.id, listing_id, data, by=caller.name, now=services.clock.now()
             )
-            row = await reports_channels.listing(session, found.id, listing_id)
+            row = await channels.listing(session, found.id, listing_id)
         services.bell.ring("refresh")
         return row

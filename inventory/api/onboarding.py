@@ -11,7 +11,7 @@ from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta, Struct
 
-from inventory import connections, matches, matching, past_orders, reports_channels, shadow
+from inventory import connections, matches, matching, past_orders, shadow
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import (
     SMALL_ID_MAX,
@@ -29,7 +29,8 @@ from inventory.fields import Code, Ref
 from inventory.matches import Applied
 from inventory.matching import Match, MatchRow
 from inventory.past_orders import Reading
-from inventory.reports_channels import ChannelRow
+from inventory.reports import channels
+from inventory.reports.channels import ChannelRow
 from inventory.security import Scope
 from inventory.shadow import ShadowRow, ShadowTotals
 
@@ -160,7 +161,7 @@ class OnboardingController(Controller):
                 session, channel, by=caller.name, now=services.clock.now()
             )
             await session.flush()
-            row = await reports_channels.channel(session, changed.id)
+            row = await channels.channel(session, changed.id)
         services.bell.ring("refresh")
         return row
 

@@ -9,15 +9,16 @@ from litestar import Controller, Response, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import QueryParameter
 
-from inventory import penalty_chart, penalty_dry_run, penalty_report, penalty_tables
 from inventory.api.context import Services, needs
 from inventory.api.events import ChannelFilter
 from inventory.api.paging import PATH_CHARACTERS_MAX
 from inventory.api.problems import problems
-from inventory.penalty_chart import MEDIA_TYPES, Format
-from inventory.penalty_dry_run import DryRun
-from inventory.penalty_report import PenaltyReport, Period
-from inventory.penalty_tables import MEDIA_TYPE, Table
+from inventory.penalty_record import chart, dry_run, tables
+from inventory.penalty_record import report as penalty_report
+from inventory.penalty_record.chart import MEDIA_TYPES, Format
+from inventory.penalty_record.dry_run import DryRun
+from inventory.penalty_record.report import PenaltyReport, Period
+from inventory.penalty_record.tables import MEDIA_TYPE, Table
 from inventory.security import Scope
 
 READ = needs(Scope.STOCK_READ)
@@ -75,8 +76,8 @@ class PenaltyReportController(Controller):
         """
         report = await self._report(services, period, last_day, channel_code)
         async with services.database.sessions() as session:
-            rows = await penalty_tables.rows_of(session, report, table)
-        text = penalty_tables.as_csv(penalty_tables.heading_of(table), rows)
+            rows = await tables.rows_of(session, report, table)
+        text = tables.as_csv(tables.heading_of(table), rows)
         return _file(text, MEDIA_TYPE, f"penalties-{table.value}.csv")
 
     @get(
@@ -96,7 +97,7 @@ class PenaltyReportController(Controller):
     ) -> Response[bytes]:
         """The report as a picture (SVG), or as a page with the tables behind it; no script."""
         report = await self._report(services, period, last_day, channel_code)
-        text = penalty_chart.drawn(report, format_)
+        text = chart.drawn(report, format_)
         return _file(text, MEDIA_TYPES[format_], f"penalties.{format_.value}")
 
     @get("/dry-run", guards=[READ], responses=problems(404))
@@ -112,9 +113,7 @@ class PenaltyReportController(Controller):
     ) -> DryRun:
         """What giving this order up for want of stock would do. Nothing is changed or sent."""
         async with services.database.sessions() as session:
-            return await penalty_dry_run.dry_run(
-                session, channel_code, order_ref, services.clock.now()
-            )
+            return await dry_run.dry_run(session, channel_code, order_ref, services.clock.now())
 
     @staticmethod
     async def _report(

@@ -12,7 +12,7 @@ from litestar.params import JSONBody, QueryParameter
 from litestar.status_codes import HTTP_200_OK
 from msgspec import Meta, Struct, to_builtins
 
-from inventory import inbox_desk, reports_channels, reports_warehouse
+from inventory import inbox_desk
 from inventory.api.bodies import Read
 from inventory.api.context import Asked, Services, needs, parts_of
 from inventory.api.orders import own_store
@@ -22,8 +22,9 @@ from inventory.errors import BadInput, ContentDiffers
 from inventory.events import LINES_MAX
 from inventory.facts import Outcome, ReservationAsked, ReservationReleased, SaleLine, Status
 from inventory.fields import Code, Moment, Ref, Units, moment
-from inventory.reports_channels import Availability
-from inventory.reports_warehouse import ReservationShown
+from inventory.reports import channels, warehouse
+from inventory.reports.channels import Availability
+from inventory.reports.warehouse import ReservationShown
 from inventory.security import Scope
 
 HOLD_DAYS_MAX = 30
@@ -117,7 +118,7 @@ class ReservationController(Controller):
         """
         shop = await own_store(services, channel)
         async with services.database.sessions() as session:
-            return await reports_warehouse.reservation(session, shop.id, reservation_ref)
+            return await warehouse.reservation(session, shop.id, reservation_ref)
 
     @post(
         "/reservations/{reservation_ref:str}/release",
@@ -151,9 +152,7 @@ class ReservationController(Controller):
         """How many units the store may show for a listing now, and why, in one sentence."""
         shop = await services.shops.get(channel)
         async with services.database.sessions() as session:
-            return await reports_channels.availability(
-                session, shop.id, channel_sku, services.clock.now()
-            )
+            return await channels.availability(session, shop.id, channel_sku, services.clock.now())
 
 
 def _asked(asked: NewReservation, channel_id: int, now: datetime) -> ReservationAsked:

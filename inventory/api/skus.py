@@ -12,7 +12,7 @@ from litestar import Controller, get, patch, post
 from litestar.params import Body, JSONBody, QueryParameter
 from litestar.status_codes import HTTP_201_CREATED
 
-from inventory import catalogue, history, reports
+from inventory import catalogue, history
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import SMALL_ID_MAX, Cursor, Limit, Page, PathText, encoded, id_in, page
 from inventory.api.problems import problems
@@ -20,7 +20,8 @@ from inventory.catalogue import NewSku, SkuChange
 from inventory.errors import BadInput
 from inventory.fields import moment
 from inventory.history import By, MovementRow, PastBalance, Place, Places, Wanted
-from inventory.reports import SkuStock
+from inventory.reports import stock as reports
+from inventory.reports.stock import SkuStock
 from inventory.security import Scope
 
 CURSOR_CHARACTERS_MAX = 10_000

@@ -9,12 +9,13 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from inventory import health, reports_channels, telemetry
+from inventory import health, telemetry
 from inventory.api.context import Services, needs
 from inventory.api.problems import UNAVAILABLE, problems
 from inventory.calls_made import calls_made
 from inventory.health import Finding
-from inventory.reports_channels import Status
+from inventory.reports import channels
+from inventory.reports.channels import Status
 from inventory.security import Scope
 
 
@@ -41,7 +42,7 @@ class StatusController(Controller):
     async def get_status(self, services: Services) -> Status:
         """Per channel: last pull, watermark, old numbers, sales today; and what waits for you."""
         async with services.database.sessions() as session:
-            return await reports_channels.status(session, services.clock.now())
+            return await channels.status(session, services.clock.now())
 
 
 class OpenController(Controller):
@@ -70,7 +71,7 @@ class OpenController(Controller):
     async def get_metrics(self, services: Services) -> bytes:
         """The house's figures in Prometheus' text format."""
         async with services.database.sessions() as session:
-            status = await reports_channels.status(session, services.clock.now())
+            status = await channels.status(session, services.clock.now())
             waiting = services.ledger.combiner.waiting
             calls = await calls_made(session, services.redis)
             return await telemetry.render(

@@ -7,12 +7,12 @@ from typing import Annotated
 from litestar import Controller, get
 from litestar.params import Body, QueryParameter
 
-from inventory import reports_warehouse
 from inventory.api.context import Services, needs
 from inventory.api.paging import ID_MAX, Cursor, Limit, Page, decoded, id_in, page
 from inventory.api.problems import problems
 from inventory.clock import JST
-from inventory.reports_warehouse import (
+from inventory.reports import warehouse
+from inventory.reports.warehouse import (
     CountRow,
     CountState,
     SupplyKey,
@@ -55,7 +55,7 @@ class WarehouseController(Controller):
         after = decoded(cursor, SupplyKey, start=None)
         today = services.clock.now().astimezone(JST).date()
         async with services.database.sessions() as session:
-            rows = await reports_warehouse.supplies(
+            rows = await warehouse.supplies(
                 session, today=today, state=in_state, after=after, limit=limit + 1
             )
         found = page(rows, limit, lambda row: row[0])
@@ -81,9 +81,7 @@ class WarehouseController(Controller):
         """
         after = decoded(cursor, TransferKey, start=None)
         async with services.database.sessions() as session:
-            rows = await reports_warehouse.transfers(
-                session, state=in_state, after=after, limit=limit + 1
-            )
+            rows = await warehouse.transfers(session, state=in_state, after=after, limit=limit + 1)
         found = page(rows, limit, lambda row: row[0])
         return Page(items=[row for _, row in found.items], next=found.next)
 
@@ -104,7 +102,7 @@ class WarehouseController(Controller):
         """
         before_id = id_in(cursor, start=ID_MAX)
         async with services.database.sessions() as session:
-            rows = await reports_warehouse.counts(
+            rows = await warehouse.counts(
                 session, state=in_state, before_id=before_id, limit=limit + 1
             )
         return page(rows, limit, lambda row: row.id)

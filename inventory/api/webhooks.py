@@ -10,7 +10,7 @@ from litestar.params import Body, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from msgspec import Meta, Struct
 
-from inventory import audit, deliveries, endpoints, removals, replays, reports_sent
+from inventory import audit, deliveries
 from inventory.api.context import Caller, Services, needs
 from inventory.api.deliveries import DeliveryRow, delivery_row
 from inventory.api.paging import (
@@ -24,9 +24,12 @@ from inventory.api.paging import (
     page,
 )
 from inventory.api.problems import problems
-from inventory.endpoints import NewEndpoint
 from inventory.fields import Moment, moment
 from inventory.models import WebhookEndpoint
+from inventory.outgoing import endpoints, removals, replays
+from inventory.outgoing.endpoint_keys import OVERLAP_HOURS, OVERLAP_HOURS_MAX, rotate
+from inventory.outgoing.endpoints import NewEndpoint
+from inventory.reports import sent
 from inventory.security import Scope
 
 READ = needs(Scope.STOCK_READ)
@@ -66,7 +69,7 @@ class EndpointMade(EndpointRow, frozen=True, kw_only=True):
 class Rotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long the keys before go on signing beside the new ones: 0 to 168 hours."""
 
-    hours: Annotated[int, Meta(ge=0, le=endpoints.OVERLAP_HOURS_MAX)] = endpoints.OVERLAP_HOURS
+    hours: Annotated[int, Meta(ge=0, le=OVERLAP_HOURS_MAX)] = OVERLAP_HOURS
 
 
 class Replay(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -104,7 +107,7 @@ class EndpointController(Controller):
         """Endpoints in order of creation."""
         after_id = id_in(cursor, most=SMALL_ID_MAX)
         async with services.database.sessions() as session:
-            rows = await reports_sent.endpoints(session, after_id=after_id, limit=limit + 1)
+            rows = await sent.endpoints(session, after_id=after_id, limit=limit + 1)
             made = [EndpointRow(**endpoint_fields(endpoint)) for endpoint in rows]
         return page(made, limit, lambda row: row.id)
 
@@ -134,7 +137,7 @@ class EndpointController(Controller):
         """New keys for a webhook; both sign until `previous_until`, then the new ones alone."""
         now = services.clock.now()
         async with services.database.transaction() as session:
-            endpoint, secret = await endpoints.rotate(
+            endpoint, secret = await rotate(
                 session, services.vault, endpoint_id, hours=data.hours, now=now
             )
             detail = {"endpoint": endpoint_id, "hours": data.hours}

@@ -23,8 +23,8 @@ from inventory.bench import machine
 from inventory.bench.machine import Machine
 from inventory.db import Database
 from inventory.doorbell import Doorbell, make_celery
-from inventory.endpoints import add_endpoint
 from inventory.models import WebhookEndpoint
+from inventory.outgoing.endpoints import add_endpoint
 from inventory.processes import Supervisor
 from inventory.security import Vault
 

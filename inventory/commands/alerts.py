@@ -14,8 +14,8 @@ from inventory.commands.house import JsonOut
 from inventory.commands.ledger_months import now, print_table, run
 
 if TYPE_CHECKING:
-    from inventory.alert_people import AlertRow
-    from inventory.alert_rules import RuleRow
+    from inventory.alerting.people import AlertRow
+    from inventory.alerting.rules import RuleRow
     from inventory.db import Database
 
 ROWS_MAX = 100
@@ -62,14 +62,12 @@ def list_alerts(
     json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Print the newest alerts of a state, each with what a buyer can act on now."""
-    from inventory import alert_people
+    from inventory.alerting import people
 
     async def read(database: Database) -> list[AlertRow]:
-        which = alert_people.Which(state=state, team=team)
+        which = people.Which(state=state, team=team)
         async with database.sessions() as session:
-            return await alert_people.rows(
-                session, which, before_id=NEWEST, limit=ROWS_MAX, now=now()
-            )
+            return await people.rows(session, which, before_id=NEWEST, limit=ROWS_MAX, now=now())
 
     rows = run(read)
     if json_out:
@@ -90,11 +88,11 @@ def _line(row: AlertRow) -> Sequence[object]:
 @alerts.command("show")
 def show_alert(alert_id: AlertId) -> None:
     """Print one alert with all that a buyer can act on, as JSON."""
-    from inventory import alert_people
+    from inventory.alerting import people
 
     async def read(database: Database) -> AlertRow:
         async with database.sessions() as session:
-            return await alert_people.one(session, alert_id, now())
+            return await people.one(session, alert_id, now())
 
     write_json(run(read))
 
@@ -102,12 +100,12 @@ def show_alert(alert_id: AlertId) -> None:
 @alerts.command("ack")
 def acknowledge(alert_id: AlertId) -> None:
     """Take care of an alert: it is not escalated."""
-    from inventory import alert_people
+    from inventory.alerting import people
 
     async def work(database: Database) -> AlertRow:
         async with database.transaction() as session:
-            await alert_people.acknowledge(session, alert_id, by=by_me(), now=now())
-            return await alert_people.one(session, alert_id, now())
+            await people.acknowledge(session, alert_id, by=by_me(), now=now())
+            return await people.one(session, alert_id, now())
 
     row = run(work)
     typer.echo(f"{row.subject}: acknowledged by {row.acknowledged_by} at {row.acknowledged_at}")
@@ -116,13 +114,13 @@ def acknowledge(alert_id: AlertId) -> None:
 @alerts.command("snooze")
 def snooze(alert_id: AlertId, hours: Hours = 24.0) -> None:
     """Say nothing of an alert for a while; what is still open then is told again."""
-    from inventory import alert_people
+    from inventory.alerting import people
 
     until = now() + timedelta(hours=hours)
 
     async def work(database: Database) -> datetime:
         async with database.transaction() as session:
-            await alert_people.snooze(session, alert_id, until=until, by=by_me(), now=now())
+            await people.snooze(session, alert_id, until=until, by=by_me(), now=now())
         return until
 
     typer.echo(f"nothing is said of it until {run(work)}")
@@ -131,11 +129,11 @@ def snooze(alert_id: AlertId, hours: Hours = 24.0) -> None:
 @alerts.command("rules")
 def list_rules(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the command line
     """Print what is watched."""
-    from inventory import alert_rules
+    from inventory.alerting import rules
 
     async def read(database: Database) -> list[RuleRow]:
         async with database.sessions() as session:
-            return await alert_rules.rules(session, limit=10_000)
+            return await rules.rules(session, limit=10_000)
 
     rows = run(read)
     if json_out:
@@ -164,14 +162,14 @@ def add_rule(
     team: Team = None,
 ) -> None:
     """Watch a level, or say which team is told; what has crossed it already fires at once."""
-    from inventory import alert_rules
+    from inventory.alerting import rules
 
     wish = {"kind": kind, "level": level, "clear_margin": margin, "sku": sku}
     new = checked(wish | {"category": category, "supplier": supplier, "team": team})
 
     async def work(database: Database) -> int:
         async with database.transaction() as session:
-            return await alert_rules.add_rule(session, new, by=by_me(), now=now())
+            return await rules.add_rule(session, new, by=by_me(), now=now())
 
     typer.echo(f"rule {run(work)}")
 
@@ -180,7 +178,7 @@ def checked(wish: dict[str, Any]) -> Any:
     """The rule, by the limits of the API's bodies. Raises `BadInput`."""
     import msgspec
 
-    from inventory.alert_rules import NewRule
+    from inventory.alerting.rules import NewRule
     from inventory.errors import BadInput
 
     try:
@@ -192,11 +190,11 @@ def checked(wish: dict[str, Any]) -> Any:
 @alerts.command("unwatch")
 def remove_rule(rule_id: RuleId) -> None:
     """Switch a rule off; the alerts that it has open are closed."""
-    from inventory import alert_rules
+    from inventory.alerting import rules
 
     async def work(database: Database) -> None:
         async with database.transaction() as session:
-            await alert_rules.remove_rule(session, rule_id, by=by_me(), now=now())
+            await rules.remove_rule(session, rule_id, by=by_me(), now=now())
 
     run(work)
     typer.echo(f"rule {rule_id} is off")

@@ -16,7 +16,7 @@ from inventory.commands.house import JsonOut, settings_here
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from inventory.reason_table import RowShown
+    from inventory.decision_table.shown import RowShown
 
 ROWS_MAX = 100
 NEWEST = 2**62
@@ -60,13 +60,13 @@ def reasons(
     json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Print the decision table: what may be done about an order, why, and does it count."""
-    from inventory import reason_table
+    from inventory.decision_table import shown
     from inventory.reasons import Asker, Market
 
     for word, known, name in ((market, Market, "--market"), (asker, Asker, "--asker")):
         if word and word not in {each.value for each in known}:
             raise typer.BadParameter(f"{name}: one of {', '.join(each.value for each in known)}")
-    table = reason_table.shown(Market(market) if market else None, Asker(asker) if asker else None)
+    table = shown.shown(Market(market) if market else None, Asker(asker) if asker else None)
     if json_out:
         _show(table)
         return
@@ -97,9 +97,9 @@ def buyer_asked(
     reference: Annotated[str, typer.Option(help="Where the message lies; no buyer data.")] = "",
 ) -> None:
     """Put on record that a buyer asked to cancel, and propose it; a person approves."""
-    from inventory import buyer_requests
-    from inventory.buyer_requests import BuyerAsked
     from inventory.clock import Clock
+    from inventory.desk import buyer_requests
+    from inventory.desk.buyer_requests import BuyerAsked
 
     told = BuyerAsked(person=person, asked_at=_time(asked_at), reference=reference)
 
@@ -124,7 +124,7 @@ def _time(text: str) -> datetime | None:
 @desk.command("messages")
 def list_messages() -> None:
     """Print the newest messages that nobody has sent, one a line."""
-    from inventory import messages
+    from inventory.desk import messages
 
     async def work(session: AsyncSession) -> Any:
         return await messages.unsent(session, before_id=NEWEST, limit=ROWS_MAX)
@@ -140,8 +140,8 @@ def message(
     part: Part = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Draft the message to the buyer and print it with the channel's rules."""
-    from inventory import messages
     from inventory.clock import Clock
+    from inventory.desk import messages
     from inventory.reasons import Extent
 
     async def work(session: AsyncSession) -> Any:
@@ -158,8 +158,8 @@ def message(
 @desk.command()
 def sent(cancellation: Cancellation, person: Person) -> None:
     """Say that a person has sent the message to the buyer."""
-    from inventory import messages
     from inventory.clock import Clock
+    from inventory.desk import messages
 
     async def work(session: AsyncSession) -> Any:
         now = Clock().now()
@@ -172,8 +172,8 @@ def sent(cancellation: Cancellation, person: Person) -> None:
 @desk.command()
 def repaid(cancellation: Cancellation, person: Person) -> None:
     """Say that a person has seen to the refund, on the platform; its reminder ends."""
-    from inventory import messages
     from inventory.clock import Clock
+    from inventory.desk import messages
 
     async def work(session: AsyncSession) -> Any:
         now = Clock().now()

@@ -15,10 +15,10 @@ from inventory.commands.house import JsonOut
 from inventory.commands.ledger_months import now, print_table, run
 
 if TYPE_CHECKING:
-    from inventory.alert_content import BuyerAdvice
+    from inventory.alerting.content import BuyerAdvice
+    from inventory.alerting.suppliers import BuyingRow, SupplierRow
+    from inventory.alerting.teams import TeamRow
     from inventory.db import Database
-    from inventory.suppliers import BuyingRow, SupplierRow
-    from inventory.teams import TeamRow
 
 FILE_ROWS_MAX = 200_000
 COLUMNS = ("sku", "category", "supplier", "pack_size")
@@ -50,7 +50,7 @@ def _checked(wish: dict[str, Any], kind: Any) -> Any:
 @teams.command("list")
 def list_teams(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the command line
     """Print every team."""
-    from inventory.teams import teams as read_teams
+    from inventory.alerting.teams import teams as read_teams
 
     async def read(database: Database) -> Sequence[TeamRow]:
         async with database.sessions() as session:
@@ -85,8 +85,8 @@ def put_team(
     digest_minutes: Annotated[int, typer.Option(help="Within so many minutes.", min=1)] = 15,
 ) -> None:
     """Add a team, or change it wholly."""
-    from inventory.teams import TeamTerms
-    from inventory.teams import put_team as put
+    from inventory.alerting.teams import TeamTerms
+    from inventory.alerting.teams import put_team as put
 
     wish = {"name": name, "escalates_to": next_team, "escalate_minutes": after}
     wish |= {"digest_over": digest_over, "digest_minutes": digest_minutes}
@@ -109,7 +109,7 @@ def _checked_code(code: str) -> str:
 @suppliers.command("list")
 def list_suppliers(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the command line
     """Print every supplier."""
-    from inventory.suppliers import suppliers as read_suppliers
+    from inventory.alerting.suppliers import suppliers as read_suppliers
 
     async def read(database: Database) -> Sequence[SupplierRow]:
         async with database.sessions() as session:
@@ -139,8 +139,8 @@ def put_supplier(
     ] = 28,
 ) -> None:
     """Add a supplier, or change it wholly; its SKUs are judged anew."""
-    from inventory.suppliers import SupplierTerms
-    from inventory.suppliers import put_supplier as put
+    from inventory.alerting.suppliers import SupplierTerms
+    from inventory.alerting.suppliers import put_supplier as put
 
     wish = {"name": name, "lead_days": lead_days, "cover_days": cover_days}
     terms = _checked(wish, SupplierTerms)
@@ -157,7 +157,7 @@ def put_supplier(
 def show_buying(sku: SkuCode) -> None:
     """Print what a buyer can act on now: pace, cover, what comes, what to order, as JSON."""
     from inventory import catalogue
-    from inventory.alert_content import advice
+    from inventory.alerting.content import advice
 
     async def read(database: Database) -> BuyerAdvice:
         async with database.sessions() as session:
@@ -202,7 +202,7 @@ def import_buying(file: File) -> None:
 
 
 def _put(wishes: Sequence[dict[str, Any]]) -> None:
-    from inventory.suppliers import ROWS_MAX, BuyingRow, put_terms
+    from inventory.alerting.suppliers import ROWS_MAX, BuyingRow, put_terms
 
     rows: list[BuyingRow] = [_checked(wish, BuyingRow) for wish in wishes]
 

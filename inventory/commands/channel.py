@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from inventory.db import Database
     from inventory.onboarding import Kept
     from inventory.past_orders import Reading
-    from inventory.reports_channels import ChannelRow
+    from inventory.reports.channels import ChannelRow
     from inventory.shadow import ShadowTotals
     from workers.runtime import Runtime
 
@@ -133,7 +133,8 @@ def _free(code: str) -> None:
 @channels.command("list")
 def list_channels(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag
     """Print every shop: whether it is live, its last pull, its past, what ends, what fails."""
-    from inventory import past_orders, reports_channels
+    from inventory import past_orders
+    from inventory.reports import channels as reports_channels
 
     async def read(database: Database) -> Any:
         async with database.sessions() as session:

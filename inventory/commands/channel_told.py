@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from inventory.onboarding import Kept
-    from inventory.reports_channels import ChannelRow
+    from inventory.reports.channels import ChannelRow
     from inventory.shadow import ShadowRow, ShadowTotals
     from inventory.vocabulary import Danger
 

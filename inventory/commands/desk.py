@@ -48,13 +48,11 @@ def list_oversells(
     state: Annotated[str, typer.Option(help="open or closed.")] = "open",
 ) -> None:
     """Print the newest cases of a state, one a line."""
-    from inventory import reports_desk
+    from inventory.reports import desk
 
     async def read(database: Database) -> Any:
         async with database.sessions() as session:
-            return await reports_desk.oversells(
-                session, state=state, before_id=NEWEST, limit=ROWS_MAX
-            )
+            return await desk.oversells(session, state=state, before_id=NEWEST, limit=ROWS_MAX)
 
     for case in _with_database(read):
         typer.echo(f"{case.id}  {case.sku}  short {case.shortage}  {case.state} {case.opened_at}")
@@ -69,18 +67,18 @@ def show_oversell(
 
     Times are the shop's, Asia/Tokyo; as JSON they are UTC.
     """
-    from inventory import story, story_lines
     from inventory.clock import Clock
+    from inventory.story import lines, oversell
 
     async def read(database: Database) -> Any:
         async with database.sessions() as session:
-            return await story.tell(session, oversell_id, Clock().now())
+            return await oversell.tell(session, oversell_id, Clock().now())
 
     told = _with_database(read)
     if json_out:
         _show(told)
         return
-    for line in story_lines.lines(told):
+    for line in lines.lines(told):
         typer.echo(line)
 
 
@@ -97,9 +95,9 @@ def refuse(cancellation_id: Id) -> None:
 
 
 def _decide(cancellation_id: int, *, agreed: bool) -> None:
-    from inventory import reports_desk
-    from inventory.cancellations import decide_cancellation
     from inventory.clock import Clock
+    from inventory.desk.cancellations import decide_cancellation
+    from inventory.reports import desk
 
     async def decide(database: Database) -> Any:
         async with database.transaction() as session:
@@ -111,7 +109,7 @@ def _decide(cancellation_id: int, *, agreed: bool) -> None:
                 now=Clock().now(),
             )
             await session.flush()
-            return await reports_desk.cancellation(session, cancellation_id)
+            return await desk.cancellation(session, cancellation_id)
 
     _show(_with_database(decide))
 

@@ -182,11 +182,11 @@ def counting_of(
 
     Raises `BadInput` for a moment that is no time, or is still to come.
     """
+    from inventory.booking.stockroom import AHEAD
     from inventory.commands.ledger import moment_in
     from inventory.errors import BadInput
     from inventory.exchange.counting import Counting
     from inventory.exchange.formats import Field
-    from inventory.stockroom import AHEAD
 
     if quantity not in {None, "on_hand", "available"}:
         raise typer.BadParameter("--quantity must be on_hand or available")

@@ -18,7 +18,7 @@ from inventory.commands.house import JsonOut, settings_here
 
 if TYPE_CHECKING:
     from inventory.db import Database
-    from inventory.rotation import Round
+    from inventory.reconcile.rotation import Round
 
 LOOK_SECONDS = 0.5
 # Without any reading or push for so long, no worker is there, or the channel does not answer.
@@ -54,10 +54,11 @@ def reconcile(
 async def _reconcile(code: str | None, per_second: int | None) -> tuple[list[Any], bool]:
     import msgspec
 
-    from inventory import reports_drift, rotation
     from inventory.api.paging import ID_MAX
     from inventory.clock import Clock
     from inventory.db import Database
+    from inventory.reconcile import rotation
+    from inventory.reports import drift
 
     database = Database(settings_here().database_url)
     try:
@@ -65,7 +66,7 @@ async def _reconcile(code: str | None, per_second: int | None) -> tuple[list[Any
             codes = await rotation.ask(session, code, per_second=per_second, now=Clock().now())
         ended = await _watched(database, codes)
         async with database.sessions() as session:
-            cases = await reports_drift.drift(
+            cases = await drift.drift(
                 session, channel=code, open_=True, before_id=ID_MAX, limit=ROWS_MAX
             )
     finally:
@@ -75,7 +76,7 @@ async def _reconcile(code: str | None, per_second: int | None) -> tuple[list[Any
 
 async def _watched(database: Database, codes: Sequence[str]) -> bool:
     """Show how far the rounds are until all have ended; False when nothing moves any more."""
-    from inventory import rotation
+    from inventory.reconcile import rotation
 
     loop = asyncio.get_running_loop()
     moved, before = loop.time(), -1

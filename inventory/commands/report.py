@@ -14,8 +14,8 @@ from inventory.commands.ledger_months import JsonOut, now, print_table, run
 
 if TYPE_CHECKING:
     from inventory.db import Database
-    from inventory.penalty_dry_run import DryRun
-    from inventory.penalty_report import PenaltyReport
+    from inventory.penalty_record.dry_run import DryRun
+    from inventory.penalty_record.report import PenaltyReport
 
 TOKYO = ZoneInfo("Asia/Tokyo")
 RATES_FROM = 2
@@ -45,7 +45,7 @@ def penalties(
     json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Print what ended orders did to each metric, day by day, with headroom, causes and cost."""
-    from inventory.penalty_tables import Table
+    from inventory.penalty_record.tables import Table
 
     if table not in set(Table):
         raise typer.BadParameter(f"table must be one of {', '.join(Table)}")
@@ -53,11 +53,11 @@ def penalties(
     chosen = (_period(period), _day(last_day), channel)
     report, rows = run(lambda database: _read(database, *chosen, table if csv_out else None))
     if csv_out:
-        from inventory import penalty_tables
+        from inventory.penalty_record import tables
 
-        _write(csv_out, penalty_tables.as_csv(penalty_tables.heading_of(Table(table)), rows))
+        _write(csv_out, tables.as_csv(tables.heading_of(Table(table)), rows))
     if chart and format_:
-        from inventory import penalty_chart
+        from inventory.penalty_record import chart as penalty_chart
 
         _write(chart, penalty_chart.drawn(report, penalty_chart.Format(format_)))
     if json_out:
@@ -67,7 +67,7 @@ def penalties(
 
 
 def _period(name: str) -> Any:
-    from inventory.penalty_report import Period
+    from inventory.penalty_record.report import Period
 
     if name not in set(Period):
         raise typer.BadParameter(f"period must be one of {', '.join(Period)}")
@@ -84,7 +84,7 @@ def _day(entered: str | None) -> date | None:
 
 
 def _chart_format(name: str) -> str:
-    from inventory.penalty_chart import Format
+    from inventory.penalty_record.chart import Format
 
     ending = Path(name).suffix.removeprefix(".").lower()
     if ending not in set(Format):
@@ -95,7 +95,8 @@ def _chart_format(name: str) -> str:
 async def _read(
     database: Database, period: Any, last_day: date | None, channel: str | None, table: str | None
 ) -> tuple[PenaltyReport, Any]:
-    from inventory import penalty_report, penalty_tables
+    from inventory.penalty_record import report as penalty_report
+    from inventory.penalty_record import tables
 
     async with database.sessions() as session:
         report = await penalty_report.report(
@@ -103,7 +104,7 @@ async def _read(
         )
         if table is None:
             return report, []
-        return report, await penalty_tables.rows_of(session, report, penalty_tables.Table(table))
+        return report, await tables.rows_of(session, report, tables.Table(table))
 
 
 def _write(name: str, content: str) -> None:
@@ -124,24 +125,24 @@ def _print_json(found: Any) -> None:
 
 
 def _print_report(report: PenaltyReport) -> None:
-    from inventory import penalty_tables
+    from inventory.penalty_record import tables
 
     typer.echo(
         f"penalties of {report.first_day} to {report.last_day}, Tokyo days;"
         f" as of {_tokyo(report.as_of)} (Tokyo)"
     )
-    heading = penalty_tables.RATES[RATES_FROM:]
+    heading = tables.RATES[RATES_FROM:]
     for each in report.channels:
         typer.echo(f"\n{each.channel} ({each.kind})")
-        for said in penalty_tables.sentences(each):
+        for said in tables.sentences(each):
             typer.echo(f"  {said}")
-        rows = [_blank(row[RATES_FROM:]) for row in penalty_tables.rates(each)]
+        rows = [_blank(row[RATES_FROM:]) for row in tables.rates(each)]
         print_table(heading, rows)
     typer.echo("\nends by SKU and cause")
     if not report.causes:
         typer.echo("  none in this period")
     else:
-        print_table(penalty_tables.CAUSES, [_blank(row) for row in penalty_tables.causes(report)])
+        print_table(tables.CAUSES, [_blank(row) for row in tables.causes(report)])
     for number, what in (
         (report.causes_left_out, "rows of causes"),
         (report.channels_left_out, "channels"),
@@ -166,7 +167,8 @@ def dry_run(
     json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Print what giving an order up for want of stock would do. Nothing is changed or sent."""
-    from inventory import penalty_dry_run, penalty_entries
+    from inventory.penalty_record import dry_run as penalty_dry_run
+    from inventory.penalty_record import entries
 
     async def ask(database: Database) -> DryRun:
         async with database.sessions() as session:
@@ -180,10 +182,10 @@ def dry_run(
     typer.echo(f"  now: {found.headroom_before}")
     typer.echo(f"  then: {found.headroom_after}")
     worth = "unknown" if found.worth_yen is None else f"{found.worth_yen:,} yen"
-    total, parts = penalty_entries.total_of(found.cost), penalty_entries.parts_of(found.cost)
+    total, parts = entries.total_of(found.cost), entries.parts_of(found.cost)
     cost = "what it costs is not known" if total is None else f"it costs {total:,} yen"
     if any(parts.values()):
-        cost += f" ({penalty_entries.in_words(parts)})"
+        cost += f" ({entries.in_words(parts)})"
     typer.echo(f"  the order is worth {worth}; {cost}")
     for back in found.stock:
         typer.echo(

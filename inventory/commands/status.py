@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from inventory.health import Finding
-    from inventory.reports_channels import ChannelStatus, Status
+    from inventory.reports.channels import ChannelStatus, Status
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 WIDTH_OF_FILES = 300
@@ -48,16 +48,17 @@ def status(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the 
 
 
 async def _status() -> tuple[Status, list[Finding]]:
-    from inventory import health, reports_channels
+    from inventory import health
     from inventory.clock import Clock
     from inventory.db import Database
+    from inventory.reports import channels
 
     settings = settings_here()
     database = Database(settings.database_url)
     try:
         async with database.sessions() as session:
             now = Clock().now()
-            figures = await reports_channels.status(session, now)
+            figures = await channels.status(session, now)
             late = await health.findings(session, settings, now)
     finally:
         await database.aclose()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from inventory.config import Settings
-    from inventory.endpoints import NewEndpoint
+    from inventory.outgoing.endpoints import NewEndpoint
 
 ENDPOINTS_MAX = 500
 KINDS = "webhook, slack, teams, google_chat, chatwork, line_works or email"
@@ -68,11 +68,11 @@ def show(found: Any, *, json_out: bool, line: str) -> None:
 @webhooks.command("list")
 def list_endpoints(*, json_out: JsonOut = False) -> None:
     """Print where messages go, one a line; addresses and tokens are never shown."""
-    from inventory import reports_sent
     from inventory.api.webhooks import endpoint_fields
+    from inventory.reports import sent
 
     async def read(session: AsyncSession, _: Settings) -> Any:
-        rows = await reports_sent.endpoints(session, after_id=0, limit=ENDPOINTS_MAX)
+        rows = await sent.endpoints(session, after_id=0, limit=ENDPOINTS_MAX)
         return [endpoint_fields(row) for row in rows]
 
     found = act(read)
@@ -105,7 +105,7 @@ def add_endpoint(
     """Add an endpoint; its address and tokens are asked for unseen. The secret is shown once."""
     import msgspec
 
-    from inventory import endpoints
+    from inventory.outgoing import endpoints
     from inventory.security import Vault
 
     wanted: dict[str, Any] = {"kind": kind, "name": name, "team": team, "events": event or []}
@@ -164,13 +164,13 @@ def rotate(
     json_out: JsonOut = False,
 ) -> None:
     """Make new keys for a webhook; both sign for the hours given, then the new ones alone."""
-    from inventory import endpoints
+    from inventory.outgoing import endpoint_keys
     from inventory.security import Vault
 
     async def change(session: AsyncSession, settings: Settings) -> Any:
         now = noted(session, "endpoint.rotated", endpoint=endpoint_id, hours=hours)
         vault = Vault(settings.secret_key)
-        made, secret = await endpoints.rotate(session, vault, endpoint_id, hours=hours, now=now)
+        made, secret = await endpoint_keys.rotate(session, vault, endpoint_id, hours=hours, now=now)
         found = {"id": made.id, "url": made.url, "public_key": made.public_key, "secret": secret}
         return found | {"previous_until": made.previous_until}
 
@@ -180,7 +180,7 @@ def rotate(
 @webhooks.command()
 def enable(endpoint_id: Id) -> None:
     """Send there again after a 410; what it missed comes by a replay."""
-    from inventory import endpoints
+    from inventory.outgoing import endpoints
 
     async def change(session: AsyncSession, _: Settings) -> Any:
         await endpoints.enable(session, endpoint_id)
@@ -193,7 +193,7 @@ def enable(endpoint_id: Id) -> None:
 @webhooks.command()
 def remove(endpoint_id: Id) -> None:
     """Send nothing more there, and forget its address and keys."""
-    from inventory import removals
+    from inventory.outgoing import removals
 
     async def change(session: AsyncSession, _: Settings) -> Any:
         now = noted(session, "endpoint.deleted", endpoint=endpoint_id)

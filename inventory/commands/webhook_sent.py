@@ -14,8 +14,8 @@ from inventory.commands.webhook import Id, act, noted, show
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from inventory import replays
     from inventory.config import Settings
+    from inventory.outgoing import replays
 
 NEWEST = 2**62
 LOG_MAX = 500
@@ -28,8 +28,9 @@ def send_test(
     wait: Annotated[int, typer.Option(min=0, max=120, help="Seconds to wait for its end.")] = 15,
 ) -> None:
     """Send a ping to one endpoint and say what came of it, exit code 1 if it did not arrive."""
-    from inventory import deliveries, endpoints
+    from inventory import deliveries
     from inventory.models import Delivery
+    from inventory.outgoing import endpoints
 
     async def ping(session: AsyncSession, _: Settings) -> int:
         now = noted(session, "endpoint.tested", endpoint=endpoint_id)
@@ -58,7 +59,7 @@ def replay(
     cursor: Annotated[int, typer.Option(min=0, help="The `next` of the page before.")] = 0,
 ) -> None:
     """Send the messages of the last 30 days again to one endpoint, page after page."""
-    from inventory import replays as pages
+    from inventory.outgoing import replays as pages
 
     after: int | None = cursor
     queued = outdated = 0
@@ -86,10 +87,10 @@ def log(
     json_out: JsonOut = False,
 ) -> None:
     """Print what was sent, newest first: state, tries, and what the last one brought."""
-    from inventory import reports_sent
     from inventory.api.deliveries import delivery_row
+    from inventory.reports import sent
 
-    wanted = reports_sent.Filter(
+    wanted = sent.Filter(
         state=state,
         endpoint_id=endpoint,
         event=event,
@@ -98,7 +99,7 @@ def log(
     )
 
     async def read(session: AsyncSession, _: Settings) -> Any:
-        rows = await reports_sent.log(session, wanted, before_id=before, limit=limit)
+        rows = await sent.log(session, wanted, before_id=before, limit=limit)
         return [delivery_row(row) for row in rows]
 
     found = act(read)

@@ -10,7 +10,7 @@ from msgspec import Struct
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from inventory.case_figures import GivenUp
+from inventory.desk.case_figures import GivenUp
 from inventory.vocabulary import Kind
 
 _COVERING = text("SELECT DISTINCT kind FROM mitigation WHERE state = 'covering'")

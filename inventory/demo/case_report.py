@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from inventory.case_figures import figures
 from inventory.demo import rivals
 from inventory.demo.case_evidence import Case, Cases
 from inventory.demo.evidence import Evidence
 from inventory.demo.rivals import Loss, Name
 from inventory.demo.shop import KINDS
+from inventory.desk.case_figures import figures
+from inventory.desk.prices import prices_of
 from inventory.penalties import RakutenRules, RateRules, rules_of
-from inventory.prices import prices_of
 
 SIMPLER = ("newest_first", "last_imported")
 

@@ -13,13 +13,14 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from inventory import choice, costs, penalties, reasons
-from inventory.costs import Closing, Offer, SetCost, Shop
+from inventory import penalties, reasons
 from inventory.demo.case_evidence import Case, Cases, Line
+from inventory.desk import choice, costs
+from inventory.desk.costs import Closing, Offer, SetCost, Shop
+from inventory.desk.prices import prices_of
+from inventory.desk.weighing import CLOSES, SALES_DAYS
 from inventory.penalties import Standing
-from inventory.prices import prices_of
 from inventory.reasons import Asker, OrderState
-from inventory.weighing import CLOSES, SALES_DAYS
 
 # (channel code, order reference)
 Name = tuple[str, str]

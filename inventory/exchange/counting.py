@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from inventory.booking.stockroom import RECOUNT
 from inventory.exchange.formats import Field
 from inventory.exchange.imported import Imported, Tell, chunks
 from inventory.exchange.reader import BadRow, Table
@@ -21,7 +22,6 @@ from inventory.facts import (
     StockOpened,
 )
 from inventory.ledger import Ledger
-from inventory.stockroom import RECOUNT
 
 AT_ONCE = 2
 FAR_SHOWN = 1_000

@@ -36,6 +36,7 @@ RAKUTEN: dict[str, Any] = {
 Contents = dict[str, list[str]]
 Look = Callable[[], Awaitable[Contents]]
 Caller = Callable[..., Awaitable[httpx.AsyncClient]]
+Rung = Callable[[], Awaitable[list[str]]]
 
 
 @pytest.fixture
@@ -86,6 +87,19 @@ def services(app: Litestar) -> Services:
     """The parts that the app works with."""
     services: Services = app.state.services
     return services
+
+
+@pytest.fixture
+def rung(services: Services, rings: list[str]) -> Rung:
+    """What was rung for since the last look, once every ring is out."""
+
+    async def rung() -> list[str]:
+        await services.bell.quiet()
+        heard = rings.copy()
+        rings.clear()
+        return heard
+
+    return rung
 
 
 def over(app: Litestar) -> httpx.ASGITransport:

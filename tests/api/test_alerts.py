@@ -6,8 +6,7 @@ from typing import Any
 
 import httpx
 
-from inventory.api.context import Services
-from tests.api.conftest import Look, problem
+from tests.api.conftest import Look, Rung, problem
 
 NOON = "2026-11-21T12:00:00Z"
 
@@ -42,13 +41,12 @@ async def test_teams_and_suppliers_are_put_and_listed(admin: httpx.AsyncClient) 
 
 
 async def test_buying_terms_shape_the_advice(
-    admin: httpx.AsyncClient, store: str, rings: list[str], services: Services
+    admin: httpx.AsyncClient, store: str, rung: Rung
 ) -> None:
     await put(admin, "/suppliers/osaka", lead_days=14)
     row = {"sku": "MUG", "category": "食器", "supplier": "osaka", "pack_size": 6}
     await put(admin, "/buying-terms", skus=[row])
-    await services.bell.quiet()
-    assert rings[-1] == "refresh"
+    assert (await rung())[-1] == "refresh"
     assert (await admin.get("/skus/MUG/buying-terms")).json() == row
 
     advice = (await admin.get("/skus/MUG/advice")).json()

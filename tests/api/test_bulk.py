@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from inventory.app import BODY_BYTES_MAX
-from tests.api.conftest import Look, problem
+from tests.api.conftest import Look, Rung, problem
 from tests.api.test_orders import order, stock
 
 
@@ -30,9 +30,9 @@ def wrong_parts(answer: httpx.Response) -> list[tuple[str, str]]:
 
 
 async def test_lines_of_a_batch_are_recorded_each_by_itself(
-    admin: httpx.AsyncClient, mug: dict[str, Any], rings: list[str]
+    admin: httpx.AsyncClient, mug: dict[str, Any], rung: Rung
 ) -> None:
-    rings.clear()
+    await rung()
     lines = [
         receive("a", 5),
         receive("b", sku="NO"),
@@ -61,7 +61,7 @@ async def test_lines_of_a_batch_are_recorded_each_by_itself(
     assert await stock(admin) == (13, 0)
     [kept] = (await admin.get("/events", params={"state": "conflict"})).json()["items"]
     assert (kept["event_id"], kept["subject"]) == ("delivery-1", "MUG")
-    assert "refresh" in rings
+    assert "refresh" in await rung()
 
     again = (await admin.post("/movements/batch", json={"lines": lines})).json()
     assert [each["repeated"] for each in again["outcomes"] if each["status"] == "recorded"] == [
@@ -149,9 +149,9 @@ async def test_a_thousand_lines_fit_into_one_request(admin: httpx.AsyncClient, s
 
 
 async def test_many_orders_are_booked_each_by_itself(
-    admin: httpx.AsyncClient, store: str, rings: list[str]
+    admin: httpx.AsyncClient, store: str, rung: Rung
 ) -> None:
-    rings.clear()
+    await rung()
     await admin.post(f"{store}/orders", json=sale(1, 2))
     told = [sale(1, 2), sale(2, 3), sale(3, 1, "W-CUP"), sale(1, 9), sale(4, 20)]
 
@@ -171,7 +171,7 @@ async def test_many_orders_are_booked_each_by_itself(
     assert [each["repeated"] for each in body["outcomes"]] == [True] + [False] * 4
     assert [each.get("event") for each in body["outcomes"]] == [None, None, 2, 1, None]
     assert await stock(admin) == (10, 25)
-    assert "refresh" in rings
+    assert "refresh" in await rung()
     rows = (await admin.get("/events")).json()["items"]
     assert [(row["id"], row["state"]) for row in rows] == [(2, "parked"), (1, "conflict")]
 

@@ -11,10 +11,10 @@ import httpx
 import pytest
 import typer
 
-from inventory import buyer_requests, messages
 from inventory.commands import buyers as commands
 from inventory.config import Settings
 from inventory.db import Database
+from inventory.desk import buyer_requests, messages
 from inventory.facts import StockReceived
 from inventory.models import Cancellation
 from inventory.vocabulary import OrderLine, OrderSeen

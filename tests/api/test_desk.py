@@ -7,9 +7,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from inventory.api.context import Services
 from inventory.models import Cancellation, OversellStep, PenaltyEntry
-from tests.api.conftest import Look, problem
+from tests.api.conftest import Look, Rung, problem
 from tests.conftest import HandClock, Save
 
 NOON = "2026-11-21T12:00:00Z"
@@ -81,14 +80,13 @@ async def test_case_tells_its_story(admin: httpx.AsyncClient, case: None) -> Non
 
 
 async def test_person_approves_a_cancellation(
-    admin: httpx.AsyncClient, case: None, rings: list[str], services: Services
+    admin: httpx.AsyncClient, case: None, rung: Rung
 ) -> None:
     answer = await admin.post("/cancellations/1/approve")
 
     assert answer.status_code == 200
     assert (answer.json()["state"], answer.json()["decided_by"]) == ("approved", "tester")
-    await services.bell.quiet()
-    assert rings[-1] == "desk"
+    assert (await rung())[-1] == "desk"
     waiting = await admin.get("/cancellations", params={"state": "proposed"})
     assert waiting.json() == {"items": [], "next": None}
     approved = await admin.get("/cancellations", params={"state": "approved"})

@@ -7,9 +7,8 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from inventory.api.context import Services
 from inventory.models import Channel, Drift, Listing
-from tests.api.conftest import Caller
+from tests.api.conftest import Caller, Rung
 from tests.conftest import Save
 from tests.factories import NOON, ChannelFactory, ListingFactory, SkuFactory
 
@@ -80,8 +79,7 @@ async def test_cases_are_listed_newest_first_page_by_page(
 async def test_a_resync_is_asked_for_and_watched(
     client: httpx.AsyncClient,
     shops: tuple[Channel, Channel, list[Listing]],
-    rings: list[str],
-    services: Services,
+    rung: Rung,
 ) -> None:
     assert shops
     missing = await client.get("/channels/rmart/resync")
@@ -89,8 +87,7 @@ async def test_a_resync_is_asked_for_and_watched(
     asked = await client.post("/channels/rmart/resync")
     assert asked.status_code == httpx.codes.ACCEPTED
     assert (asked.json()["total"], asked.json()["done"]) == (3, 0)
-    await services.bell.quiet()
-    assert "sweep" in rings
+    assert "sweep" in await rung()
     seen = (await client.get("/channels/rmart/resync")).json()
     assert (seen["channel"], seen["total"], seen["ended_at"]) == ("rmart", 3, None)
     house = await client.post("/channels/house/resync")

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from inventory.api.context import Services
 from inventory.db import Database
 from inventory.models import Delivery, WebhookEndpoint
-from tests.api.conftest import Look, problem
+from tests.api.conftest import Look, Rung, problem
 
 CHAT = {
     "kind": "chatwork",
@@ -75,17 +75,14 @@ async def test_rotation_shows_the_new_secret_once_and_both_public_keys(
     assert problem(absent) == (404, "not_found")
 
 
-async def test_ping_is_queued_for_one_and_rung_for(
-    admin: httpx.AsyncClient, rings: list[str], services: Services
-) -> None:
+async def test_ping_is_queued_for_one_and_rung_for(admin: httpx.AsyncClient, rung: Rung) -> None:
     await made(admin, events=["a.b"])
-    rings.clear()
+    await rung()
 
     answer = await admin.post("/webhook-endpoints/1/test")
 
     assert (answer.status_code, answer.json()["event"]) == (201, "endpoint.ping")
-    await services.bell.quiet()
-    assert rings == ["notify"]
+    assert await rung() == ["notify"]
     assert problem(await admin.post("/webhook-endpoints/9/test")) == (404, "not_found")
 
 

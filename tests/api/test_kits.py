@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from inventory.api.context import Services
-from tests.api.conftest import Caller, Look, problem
+from tests.api.conftest import Caller, Look, Rung, problem
 
 
 @pytest.fixture
@@ -47,10 +46,9 @@ async def test_a_kit_stands_among_the_skus_with_its_whole_kits(
 
 
 async def test_a_kit_in_a_kit_shows_what_a_sale_takes(
-    admin: httpx.AsyncClient, tea_set: dict[str, Any], services: Services, rings: list[str]
+    admin: httpx.AsyncClient, tea_set: dict[str, Any], rung: Rung
 ) -> None:
-    await services.bell.quiet()
-    rings.clear()
+    await rung()
     parts = {"parts": [{"sku": "SET", "quantity": 2}, {"sku": "MUG", "quantity": 1}]}
 
     box = (await admin.put("/skus/BOX/parts", json=parts)).json()
@@ -58,8 +56,7 @@ async def test_a_kit_in_a_kit_shows_what_a_sale_takes(
     assert box["parts"] == [{"sku": "MUG", "quantity": 1}, {"sku": "SET", "quantity": 2}]
     assert box["contents"] == [{"sku": "MUG", "quantity": 5}, {"sku": "POT", "quantity": 2}]
     assert box["available"] == 2
-    await services.bell.quiet()
-    assert rings == ["refresh"]
+    assert await rung() == ["refresh"]
     assert tea_set["sku"] == "SET"
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from inventory.api.context import Services
 from inventory.db import Database
 from inventory.models import Audit, StaleSku
-from tests.api.conftest import Caller, Look, problem
+from tests.api.conftest import Caller, Look, Rung, problem
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ async def test_a_location_is_taken_out_of_sale_and_opened_again(
     annex: str,
     database: Database,
     services: Services,
-    rings: list[str],
+    rung: Rung,
     mug: dict[str, Any],
 ) -> None:
     await services.bell.quiet()
     async with database.transaction() as session:
         for stale in await session.scalars(select(StaleSku)):
             await session.delete(stale)
-    rings.clear()
+    await rung()
 
     answer = await admin.patch(f"/locations/{annex}", json={"sellable": False})
 
@@ -55,8 +55,7 @@ async def test_a_location_is_taken_out_of_sale_and_opened_again(
         assert list(await session.scalars(select(StaleSku.sku_id))) == [mug["id"]]
         action = await session.scalar(select(Audit.action).order_by(Audit.id.desc()).limit(1))
     assert action == "location.changed"
-    await services.bell.quiet()
-    assert rings == ["refresh"]
+    assert await rung() == ["refresh"]
     again = await admin.patch(f"/locations/{annex}", json={"sellable": True})
     assert again.json()["sellable"] is True
     assert (await admin.get("/skus/MUG")).json()["available"] == 14

@@ -17,7 +17,7 @@ from inventory.db import Database
 from inventory.errors import TooBusy
 from inventory.models import InboundEvent
 from inventory.notices import AT_ONCE_MAX, PER_SECOND_MAX, Gate
-from tests.api.conftest import RAKUTEN, Look, problem
+from tests.api.conftest import RAKUTEN, Look, Rung, problem
 
 SECRET = "shpss_for_tests_only"
 SHOPIFY: dict[str, Any] = {
@@ -79,7 +79,7 @@ async def events(database: Database) -> list[InboundEvent]:
 
 
 async def test_a_new_order_is_stored_before_the_answer(
-    shop: Shop, database: Database, rings: list[str], services: Services
+    shop: Shop, database: Database, rung: Rung
 ) -> None:
     answer = await shop.tell(ORDER)
 
@@ -87,8 +87,7 @@ async def test_a_new_order_is_stored_before_the_answer(
     [event] = await events(database)
     assert (event.kind, event.subject, event.state) == ("order", "6001", "new")
     assert "hanako" not in json.dumps(event.body)
-    await services.bell.quiet()
-    assert rings[-1] == "process"
+    assert (await rung())[-1] == "process"
 
 
 async def test_the_same_webhook_again_is_stored_once(shop: Shop, database: Database) -> None:
@@ -100,15 +99,14 @@ async def test_the_same_webhook_again_is_stored_once(shop: Shop, database: Datab
 
 
 async def test_a_change_names_an_order_to_be_read(
-    shop: Shop, database: Database, rings: list[str], services: Services
+    shop: Shop, database: Database, rung: Rung, services: Services
 ) -> None:
     answer = await shop.tell(ORDER, "orders/cancelled", name="w-2")
 
     assert answer.json() == {"stored": True, "repeated": False}
     [event] = await events(database)
     assert (event.kind, event.subject, event.body) == ("notice", "6001", {"named": "6001"})
-    await services.bell.quiet()
-    assert rings[-1] == "notices"
+    assert (await rung())[-1] == "notices"
     await services.inbox.handle()
     assert [event.state for event in await events(database)] == ["new"]
 

@@ -9,18 +9,17 @@ import httpx
 from sqlalchemy import select
 
 from inventory import alerts
-from inventory.api.context import Services
 from inventory.db import Database
 from inventory.models import Audit, WebhookEndpoint
 from inventory.security import Vault
-from tests.api.conftest import SECRET_KEY, Look, problem
+from tests.api.conftest import SECRET_KEY, Look, Rung, problem
 
 NOON = "2026-11-21T12:00:00Z"
 MOMENT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 async def test_rule_fires_for_what_is_low_already_and_closes_with_it(
-    admin: httpx.AsyncClient, store: str, rings: list[str], services: Services
+    admin: httpx.AsyncClient, store: str, rung: Rung
 ) -> None:
     made = await admin.post("/alert-rules", json={"sku": "MUG", "level": 10})
 
@@ -36,8 +35,7 @@ async def test_rule_fires_for_what_is_low_already_and_closes_with_it(
         "created_at": NOON,
     }
     assert (made.status_code, made.json()) == (201, rule)
-    await services.bell.quiet()
-    assert rings[-1] == "notify"
+    assert (await rung())[-1] == "notify"
     assert (await admin.get("/alert-rules")).json() == {"items": [rule], "next": None}
     [alert] = (await admin.get("/alerts", params={"state": "open"})).json()["items"]
     advice = alert.pop("advice")
@@ -115,7 +113,7 @@ async def test_endpoints_that_may_not_be_reached_are_refused(
 
 
 async def test_messages_are_logged_and_sent_again(
-    admin: httpx.AsyncClient, store: str, rings: list[str], services: Services
+    admin: httpx.AsyncClient, store: str, rung: Rung
 ) -> None:
     await admin.post("/webhook-endpoints", json={"url": "https://shop.example/hook"})
     await admin.post("/alert-rules", json={"sku": "MUG", "level": 10})
@@ -138,11 +136,10 @@ async def test_messages_are_logged_and_sent_again(
         "created_at": NOON,
         "delivered_at": None,
     }
-    rings.clear()
+    await rung()
     again = await admin.post("/deliveries/1/replay")
     assert (again.status_code, again.json()["state"]) == (200, "pending")
-    await services.bell.quiet()
-    assert rings == ["notify"]
+    assert await rung() == ["notify"]
 
     assert (await admin.delete("/webhook-endpoints/1")).status_code == 204
     assert (await admin.get("/webhook-endpoints")).json()["items"] == []

@@ -10,7 +10,7 @@ import pytest
 from inventory import onboarding
 from inventory.db import Database
 from inventory.vocabulary import ListingSeen
-from tests.api.conftest import RAKUTEN, Caller, Look, problem
+from tests.api.conftest import RAKUTEN, Caller, Look, Rung, problem
 from tests.factories import NOON
 
 
@@ -41,7 +41,7 @@ async def seen(shop: str, admin: httpx.AsyncClient, database: Database) -> str:
 
 
 async def test_matching_in_pages_and_put_to_use(
-    admin: httpx.AsyncClient, seen: str, rings: list[str]
+    admin: httpx.AsyncClient, seen: str, rung: Rung
 ) -> None:
     first = (await admin.get(f"{seen}/matching", params={"limit": 2})).json()
     assert first["counts"] == {
@@ -60,7 +60,7 @@ async def test_matching_in_pages_and_put_to_use(
     assert [(row["sku"], row["by"], row["title"]) for row in only["items"]] == [
         ("MUG", "mug", "マグ")
     ]
-    rings.clear()
+    await rung()
 
     picks = [{"channel_sku": "r/b", "sku": "MUG"}]
     done = await admin.post(f"{seen}/matching", json={"picks": picks})
@@ -68,7 +68,7 @@ async def test_matching_in_pages_and_put_to_use(
     assert (done.status_code, done.json()) == (200, {"created": 2, "changed": 0, "events": 0})
     listed = (await admin.get(f"{seen}/listings")).json()["items"]
     assert {row["channel_sku"] for row in listed} == {"r/MUG", "r/b"}
-    assert {"process", "refresh"} <= set(rings)
+    assert {"process", "refresh"} <= set(await rung())
 
 
 async def test_a_shadow_then_go(admin: httpx.AsyncClient, seen: str) -> None:

@@ -9,7 +9,7 @@ import httpx
 
 from inventory.api.context import Services
 from inventory.facts import SaleLine, SaleReceived
-from tests.api.conftest import RAKUTEN, Look, problem
+from tests.api.conftest import RAKUTEN, Look, Rung, problem
 
 
 def order(event_id: str = "e-1", **changes: Any) -> dict[str, Any]:
@@ -24,10 +24,8 @@ async def stock(admin: httpx.AsyncClient) -> tuple[int, int]:
     return found["on_hand"], found["reserved"]
 
 
-async def test_order_reserves_and_rings(
-    admin: httpx.AsyncClient, store: str, rings: list[str]
-) -> None:
-    rings.clear()
+async def test_order_reserves_and_rings(admin: httpx.AsyncClient, store: str, rung: Rung) -> None:
+    await rung()
 
     answer = await admin.post(f"{store}/orders", json=order(ship_by="2026-11-24T15:00:00+09:00"))
 
@@ -38,6 +36,7 @@ async def test_order_reserves_and_rings(
     assert (await admin.get("/events")).json()["items"] == []
     [newest] = (await admin.get("/skus/MUG/movements", params={"limit": 1})).json()["items"]
     assert (newest["kind"], newest["reserved_delta"], newest["channel"]) == ("reserve", 3, "web")
+    assert "refresh" in await rung()
 
 
 async def test_order_told_ten_times_at_once_reserves_once(

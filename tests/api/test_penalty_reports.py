@@ -10,7 +10,7 @@ import httpx
 import pytest
 from defusedxml import ElementTree
 
-from inventory import endings
+from inventory.desk import endings
 from inventory.inbox import Inbox
 from inventory.vocabulary import Party
 from tests.api.conftest import RAKUTEN, Caller, Look, problem

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from inventory.db import Database
 from inventory.models import Audit, StaleSku
-from tests.api.conftest import Look, problem
+from tests.api.conftest import Look, Rung, problem
 
 NOON = "2026-11-21T12:00:00Z"
 
@@ -50,18 +50,19 @@ async def test_same_code_twice_is_refused_and_changes_nothing(
 
 
 async def test_changing_safety_stock_works_the_numbers_out_anew(
-    admin: httpx.AsyncClient, mug: dict[str, Any], database: Database, rings: list[str]
+    admin: httpx.AsyncClient, mug: dict[str, Any], database: Database, rung: Rung
 ) -> None:
     async with database.transaction() as session:
         for stale in await session.scalars(select(StaleSku)):
             await session.delete(stale)
-    rings.clear()
+    await rung()
 
     answer = await admin.patch("/skus/MUG", json={"safety_percent": 25})
 
     assert answer.status_code == 200
     body = answer.json()
     assert (body["safety_units"], body["available_to_promise"]) == (3, 7)
+    assert "refresh" in await rung()
     async with database.sessions() as session:
         assert list(await session.scalars(select(StaleSku.sku_id))) == [mug["id"]]
 
@@ -121,7 +122,7 @@ async def test_locations(admin: httpx.AsyncClient, mug: dict[str, Any]) -> None:
 
 
 async def test_each_kind_of_movement_and_its_history(
-    admin: httpx.AsyncClient, mug: dict[str, Any], rings: list[str]
+    admin: httpx.AsyncClient, mug: dict[str, Any], rung: Rung
 ) -> None:
     moves: list[dict[str, Any]] = [
         {"kind": "adjust", "ref": "count-1", "sku": "MUG", "reason": "count", "on_hand": 8},
@@ -160,4 +161,4 @@ async def test_each_kind_of_movement_and_its_history(
         "recorded_at": NOON,
     }
     assert (await admin.get("/skus/MUG")).json()["on_hand"] == 9
-    assert "refresh" in rings
+    assert "refresh" in await rung()

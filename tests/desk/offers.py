@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from inventory import penalties
-from inventory.costs import Offer, Shop
+from inventory.desk.costs import Offer, Shop
+from inventory.desk.prices import prices_of
 from inventory.penalties import Standing
-from inventory.prices import prices_of
 from inventory.vocabulary import Kind
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

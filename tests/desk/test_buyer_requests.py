@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from inventory import buyer_requests, messages
-from inventory.buyer_requests import BuyerAsked, BuyerRequestRow
+from inventory.desk import buyer_requests, messages
+from inventory.desk.buyer_requests import BuyerAsked, BuyerRequestRow
 from inventory.errors import BadInput, ContentDiffers, InventoryError, NotFound, WrongState
 from inventory.models import Audit, BuyerRequest, Cancellation, Listing, SalesOrder
 from inventory.reasons import ReasonRefused

@@ -6,10 +6,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from inventory import choice, costs
-from inventory.costs import Closing
+from inventory.desk import choice, costs
+from inventory.desk.costs import Closing
+from inventory.desk.prices import prices_of
 from inventory.errors import SettingWrong
-from inventory.prices import prices_of
 from inventory.vocabulary import Kind
 from tests.desk.offers import NOW, offer, shop
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from inventory import deadlines
+from inventory.desk import deadlines
 from inventory.vocabulary import Kind
 from tests.desk.conftest import Floor
 from tests.desk.offers import NOW

@@ -13,7 +13,7 @@ from channels.base import (
     RetryLater,
     Throttled,
 )
-from inventory import submissions
+from inventory.desk import submissions
 from tests.desk.conftest import Floor
 from tests.desk.mall import Mall
 

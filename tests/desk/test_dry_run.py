@@ -9,10 +9,10 @@ from msgspec import structs
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from inventory import penalty_dry_run, standings
 from inventory.errors import NotFound
 from inventory.models import Base, Channel, SalesOrder
-from inventory.penalty_dry_run import DryRun
+from inventory.penalty_record import dry_run, standings
+from inventory.penalty_record.dry_run import DryRun
 from inventory.vocabulary import Party
 from tests.conftest import Save
 from tests.desk.conftest import Floor
@@ -21,7 +21,7 @@ from tests.factories import ChannelFactory
 
 async def asked(floor: Floor, channel: str, order_ref: str) -> DryRun:
     async with floor.database.sessions() as session:
-        return await penalty_dry_run.dry_run(session, channel, order_ref, floor.clock.now())
+        return await dry_run.dry_run(session, channel, order_ref, floor.clock.now())
 
 
 async def everything(floor: Floor) -> dict[str, Any]:
@@ -155,7 +155,7 @@ async def test_an_incomplete_record_is_said(floor: Floor) -> None:
 async def test_the_database_itself_refuses_a_write_while_it_is_asked(floor: Floor) -> None:
     await floor.sell("amazon", "o-1")
     async with floor.database.sessions() as session:
-        await penalty_dry_run.dry_run(session, "amazon", "o-1", floor.clock.now())
+        await dry_run.dry_run(session, "amazon", "o-1", floor.clock.now())
         with pytest.raises(DBAPIError, match="read-only"):
             await session.execute(text("UPDATE channel SET code = 'other'"))
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory import reasons
-from inventory.reason_evidence import Evidence, objection
+from inventory.decision_table.evidence import Evidence, objection
 from inventory.reasons import Market, ReasonRefused
 from inventory.vocabulary import Kind, Reason
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from inventory.case_figures import CaseFigures, GivenUp, figures
+from inventory.desk.case_figures import CaseFigures, GivenUp, figures
 from inventory.models import Cancellation, Channel, Mitigation, OversellStep, SalesOrder
 from tests.desk.conftest import Floor
 

@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inventory import choice, costs
-from inventory.costs import Closing, Offer, Shop
+from inventory.desk import choice, costs
+from inventory.desk.costs import Closing, Offer, Shop
 from inventory.vocabulary import Kind
 from tests.desk.offers import NOW, offer, shop
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from inventory import messages
+from inventory.desk import messages
+from inventory.desk.messages import MessageRow
 from inventory.errors import BadInput, InventoryError, NotFound, WrongState
-from inventory.messages import MessageRow
 from inventory.models import BuyerMessage, OversellStep, Sku
 from inventory.reasons import Extent
 from tests.desk.conftest import Floor

@@ -22,11 +22,12 @@ from channels.rakuten import mapping as rakuten_mapping
 from channels.shopify import documents
 from channels.shopify import mapping as shopify_mapping
 from channels.yahoo import mapping as yahoo_mapping
-from inventory import casework, connections, reasons
+from inventory import connections, reasons
 from inventory.app import create_app
 from inventory.config import Settings
-from inventory.reason_nevers import NEVER
-from inventory.reason_words import NOBODY, SHOPS
+from inventory.decision_table.nevers import NEVER
+from inventory.decision_table.words import NOBODY, SHOPS
+from inventory.desk import casework
 from inventory.reasons import (
     Action,
     Asker,
@@ -119,15 +120,15 @@ def test_b_the_desks_own_proposals_are_out_of_stock() -> None:
     for name, text in sources("inventory", "workers"):
         if "Reason.BUYER_REQUEST" in text or "Asker.BUYER_REQUEST" in text:
             assert name in {
-                "inventory/buyer_requests.py",
-                "inventory/endings.py",
-                "inventory/reason_amazon.py",
-                "inventory/reason_malls.py",
-                "inventory/reason_words.py",
-                "inventory/penalty_entries.py",
+                "inventory/desk/buyer_requests.py",
+                "inventory/desk/endings.py",
+                "inventory/decision_table/amazon.py",
+                "inventory/decision_table/malls.py",
+                "inventory/decision_table/words.py",
+                "inventory/penalty_record/entries.py",
                 "inventory/reasons.py",
-                "inventory/standings.py",
-                "inventory/submissions.py",
+                "inventory/penalty_record/standings.py",
+                "inventory/desk/submissions.py",
             }, name
 
 
@@ -224,4 +225,6 @@ def test_f_nothing_is_put_back_on_sale_and_no_setting_changes_that() -> None:
 
 def test_g_nothing_moves_money() -> None:
     # The table names the page where Shopify says how a person does it.
-    assert named_in(PAYING, "channels", "workers", "inventory") == ["inventory/reason_others.py"]
+    assert named_in(PAYING, "channels", "workers", "inventory") == [
+        "inventory/decision_table/others.py"
+    ]

@@ -6,9 +6,9 @@ from itertools import product
 
 import pytest
 
-from inventory import draft_texts, drafts
-from inventory.drafts import Item, Money
-from inventory.reason_nevers import TextRefused, wrong_in
+from inventory.decision_table.nevers import TextRefused, wrong_in
+from inventory.desk import draft_texts, drafts
+from inventory.desk.drafts import Item, Money
 from inventory.reasons import Extent, Market
 
 EVERY_DRAFT = list(product(Market, Money, Extent))

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from inventory import endings
+from inventory.desk import endings
 from inventory.models import Cancellation, SalesOrder
 from inventory.vocabulary import Party
 from tests.desk.conftest import Floor

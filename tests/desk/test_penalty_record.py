@@ -9,8 +9,9 @@ from typing import Any
 
 from sqlalchemy import text
 
-from inventory import penalty_costs, penalty_entries, story
 from inventory.models import PenaltyEntry
+from inventory.penalty_record import costs, entries
+from inventory.story import oversell
 from inventory.vocabulary import Party
 from tests.desk.conftest import Floor
 
@@ -97,27 +98,27 @@ async def test_what_the_desk_reckoned_is_no_cost_of_an_order_that_its_buyer_ende
     assert (entry.cause, entry.weighs, entry.cost) == ("buyer_self", False, None)
     case = await floor.case()
     async with floor.database.sessions() as session:
-        told = await story.tell(session, case.id, floor.clock.now())
+        told = await oversell.tell(session, case.id, floor.clock.now())
     assert (told.cost.total_yen, told.cost.unknown) == (0, 1)
 
 
 def test_a_cost_is_read_by_its_parts_and_unknown_stays_unknown() -> None:
     whole: dict[str, Any] = {"fee_yen": 100, "margin_yen": 50, "late_yen": None, "total_yen": 150}
-    assert penalty_entries.total_of(whole) == 150
-    assert penalty_entries.parts_of(whole) == {"fee_yen": 100, "margin_yen": 50}
-    assert penalty_entries.total_of({"fee_yen": 100, "margin_yen": 50}) == 150
-    assert penalty_entries.total_of({"fee_yen": 100, "margin_yen": None}) is None
-    assert penalty_entries.total_of({"total_yen": None, "fee_yen": 1}) is None
-    assert penalty_entries.total_of(None) is None
+    assert entries.total_of(whole) == 150
+    assert entries.parts_of(whole) == {"fee_yen": 100, "margin_yen": 50}
+    assert entries.total_of({"fee_yen": 100, "margin_yen": 50}) == 150
+    assert entries.total_of({"fee_yen": 100, "margin_yen": None}) is None
+    assert entries.total_of({"total_yen": None, "fee_yen": 1}) is None
+    assert entries.total_of(None) is None
     beside = {"fee_yen": 100, "part_saves_yen": 80}
-    assert (penalty_entries.total_of(beside), penalty_entries.parts_of(beside)) == (
+    assert (entries.total_of(beside), entries.parts_of(beside)) == (
         100,
         {"fee_yen": 100},
     )
 
-    cost = penalty_costs.added(penalty_costs.Cost(), whole, 3000)
-    cost = penalty_costs.added(cost, None, None)
-    said = penalty_costs.in_words(cost)
+    cost = costs.added(costs.Cost(), whole, 3000)
+    cost = costs.added(cost, None, None)
+    said = costs.in_words(cost)
     assert said == (
         "150 yen (fee 100, margin 50); the cost of 1 of 2 is not known;"
         " the orders were worth 3,000 yen, 1 without a price"
@@ -131,9 +132,9 @@ async def test_what_the_desk_reckoned_is_copied_as_it_stands(floor: Floor) -> No
 
     cost = {"margin_yen": 400, "closed_yen": 900, "total_yen": 1300}
     reckoned: Any = SimpleNamespace(cost=cost, reason="out_of_stock")
-    assert penalty_entries.cost_of(reckoned, None, None) == cost
+    assert entries.cost_of(reckoned, None, None) == cost
     async with floor.database.sessions() as session:
-        [line] = await penalty_entries.lines_of(session, order_id)
+        [line] = await entries.lines_of(session, order_id)
     assert (line["sku"], line["unit_price"]) == ("MUG", 1000)
 
 

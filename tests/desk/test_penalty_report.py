@@ -11,12 +11,13 @@ import pytest
 from defusedxml import ElementTree
 from sqlalchemy import update
 
-from inventory import penalty_chart, penalty_report, penalty_tables, penalty_words
 from inventory.errors import BadInput, NotFound
 from inventory.models import PenaltyEntry
 from inventory.penalties import Metric
-from inventory.penalty_report import PenaltyReport, Period
-from inventory.penalty_tables import Table
+from inventory.penalty_record import chart, tables, words
+from inventory.penalty_record import report as penalty_report
+from inventory.penalty_record.report import PenaltyReport, Period
+from inventory.penalty_record.tables import Table
 from inventory.vocabulary import Party
 from tests.conftest import Save
 from tests.desk.conftest import Floor
@@ -116,7 +117,7 @@ async def test_an_empty_period_an_unknown_channel_and_a_day_to_come(
     [web] = [channel for channel in report.channels if channel.channel == "web"]
     assert (web.now, web.days[0].metric) == (None, None)
     assert web.headroom.startswith("no metric")
-    assert "nothing was given up" in penalty_tables.sentences(web)[-1]
+    assert "nothing was given up" in tables.sentences(web)[-1]
     with pytest.raises(NotFound):
         await told(floor, channel="nowhere")
     with pytest.raises(BadInput, match="not over yet"):
@@ -134,7 +135,7 @@ async def test_a_young_record_says_so_for_the_days_it_does_not_cover(week: Floor
     assert amazon.now.history_complete
     await week.set_channel("amazon", connected_at=week.clock.now() - 2 * DAY)
     [amazon] = (await told(week, channel="amazon")).channels
-    assert penalty_words.INCOMPLETE in amazon.headroom
+    assert words.INCOMPLETE in amazon.headroom
 
 
 async def test_what_is_under_way_is_said_beside_the_room_left(floor: Floor) -> None:
@@ -187,15 +188,15 @@ def metric(**changes: Any) -> Metric:
     ],
 )
 def test_headroom_in_words(changes: dict[str, Any], said: str) -> None:
-    assert penalty_words.headroom(metric(**changes)) == said
+    assert words.headroom(metric(**changes)) == said
 
 
 async def test_each_table_is_csv_that_a_spreadsheet_reads(week: Floor) -> None:
     report = await told(week)
     for table, rows in ((Table.RATES, 28), (Table.CAUSES, 4), (Table.ENTRIES, 5)):
         async with week.database.sessions() as session:
-            found = await penalty_tables.rows_of(session, report, table)
-        text = penalty_tables.as_csv(penalty_tables.heading_of(table), found)
+            found = await tables.rows_of(session, report, table)
+        text = tables.as_csv(tables.heading_of(table), found)
         read = list(csv.DictReader(io.StringIO(text)))
         assert len(read) == rows
         assert None not in read[0]
@@ -208,23 +209,23 @@ async def test_each_table_is_csv_that_a_spreadsheet_reads(week: Floor) -> None:
 
 
 def test_what_looks_like_a_formula_is_made_harmless() -> None:
-    text = penalty_tables.as_csv(["a", "b"], [["=1+1", datetime(2026, 1, 2, tzinfo=UTC)]])
+    text = tables.as_csv(["a", "b"], [["=1+1", datetime(2026, 1, 2, tzinfo=UTC)]])
     assert text.splitlines()[1] == "'=1+1,2026-01-02T00:00:00Z"
 
 
 async def test_too_many_entries_are_refused(week: Floor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(penalty_tables, "ENTRIES_MAX", 4)
+    monkeypatch.setattr(tables, "ENTRIES_MAX", 4)
     report = await told(week)
     async with week.database.sessions() as session:
         with pytest.raises(BadInput, match="more than 4 entries"):
-            await penalty_tables.rows_of(session, report, Table.ENTRIES)
+            await tables.rows_of(session, report, Table.ENTRIES)
 
 
 async def test_the_picture_is_whole_in_itself(week: Floor, save: Save) -> None:
     await save(ChannelFactory.build(code="<b>&own", kind="own_store"))
     for period in Period:
         report = await told(week, period)
-        picture = penalty_chart.svg(report)
+        picture = chart.svg(report)
         tree = ElementTree.fromstring(picture)
         kinds = [element.tag.rpartition("}")[2] for element in tree.iter()]
         assert kinds.count("circle") == sum(
@@ -233,7 +234,7 @@ async def test_the_picture_is_whole_in_itself(week: Floor, save: Save) -> None:
             for day in channel.days
         )
         assert "script" not in kinds
-        page = penalty_chart.page(report)
+        page = chart.page(report)
         assert "&lt;b&gt;&amp;own" in page
         for loaded in ("<script", "href=", "src=", "url(", "@import", "<link"):
             assert loaded not in page
@@ -246,7 +247,7 @@ async def test_the_picture_is_whole_in_itself(week: Floor, save: Save) -> None:
 async def test_the_line_breaks_where_a_value_is_unknown(week: Floor) -> None:
     [amazon] = (await told(week, channel="amazon")).channels
     report = await told(week, channel="amazon")
-    tree = ElementTree.fromstring(penalty_chart.svg(report))
+    tree = ElementTree.fromstring(chart.svg(report))
     [path] = [each for each in tree.iter() if each.tag.endswith("path")]
     # Without an order on the first day there was no rate; six days have one.
     assert (path.attrib["d"].count("M"), path.attrib["d"].count("L")) == (1, 5)

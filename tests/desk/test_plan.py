@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.clock import JST
-from inventory.mitigation_plan import (
+from inventory.desk.mitigation_plan import (
     Elsewhere,
     Seen,
     Supply,

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from inventory import reasons
-from inventory.reason_words import NEVER_ASKERS, SHOPS
+from inventory.decision_table.words import NEVER_ASKERS, SHOPS
 from inventory.reasons import (
     Action,
     Asker,

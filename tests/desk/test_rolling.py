@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from inventory import endings, penalty_report, penalty_series, standings
 from inventory.db import Database
+from inventory.desk import endings
 from inventory.models import Channel, OrderLine, SalesOrder
-from inventory.penalty_report import Period
+from inventory.penalty_record import report, series, standings
+from inventory.penalty_record.report import Period
 from inventory.vocabulary import Kind
 from tests.factories import ChannelFactory
 
@@ -150,11 +151,9 @@ async def test_rolling_numbers_equal_a_plain_recount_over_the_orders(
 
     async with database.sessions() as session:
         channel = await session.get_one(Channel, channel_id)
-        found = await penalty_series.metrics_at(session, channel, [*moments, NOW])
+        found = await series.metrics_at(session, channel, [*moments, NOW])
         now = await standings.metric_now(session, channel, NOW)
-        told = await penalty_report.report(
-            session, period=Period.MONTH, now=NOW, channel=channel.code
-        )
+        told = await report.report(session, period=Period.MONTH, now=NOW, channel=channel.code)
 
     assert found is not None
     values = [metric.value for metric in found]

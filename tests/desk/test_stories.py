@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from inventory import story, story_lines, story_listings, story_sales
 from inventory.errors import NotFound
 from inventory.models import KitPart, Listing, Oversell, Push, PushRow, StockReading
-from inventory.story import OversellStory
-from inventory.story_delay import Where
+from inventory.story import lines as story_lines
+from inventory.story import listings, oversell, sales
+from inventory.story.delay import Where
+from inventory.story.oversell import OversellStory
 from tests.conftest import Save
 from tests.desk.conftest import Floor
 from tests.factories import ListingFactory, SkuFactory
@@ -22,7 +23,7 @@ from tests.factories import ListingFactory, SkuFactory
 async def story_of(floor: Floor, case_id: int | None = None) -> OversellStory:
     number = case_id if case_id is not None else (await floor.case()).id
     async with floor.database.sessions() as session:
-        return await story.tell(session, number, floor.clock.now())
+        return await oversell.tell(session, number, floor.clock.now())
 
 
 async def settled(floor: Floor) -> None:
@@ -217,9 +218,9 @@ async def test_kits_are_told_in_units_of_the_part(floor: Floor, save: Save) -> N
 async def test_a_story_is_bounded_and_counts_what_it_leaves_out(
     floor: Floor, save: Save, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(story_sales, "SALES_MAX", 3)
-    monkeypatch.setattr(story_listings, "MOMENTS_MAX", 2)
-    monkeypatch.setattr(story, "STEPS_MAX", 1)
+    monkeypatch.setattr(sales, "SALES_MAX", 3)
+    monkeypatch.setattr(listings, "MOMENTS_MAX", 2)
+    monkeypatch.setattr(oversell, "STEPS_MAX", 1)
     await floor.receive("MUG", 6)
     for number in range(7):
         await floor.sell("rakuten" if number % 2 else "shopify", f"o-{number}")

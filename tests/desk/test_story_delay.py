@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from inventory import story_decisions, story_delay, story_sales
-from inventory.story_delay import Where
-from inventory.story_listings import ListingTold, Moment
-from inventory.story_sales import Sale
+from inventory.story import decisions, delay
+from inventory.story import sales as story_sales
+from inventory.story.delay import Where
+from inventory.story.listings import ListingTold, Moment
+from inventory.story.sales import Sale
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -80,10 +81,10 @@ def test_the_first_part_of_the_way_that_was_too_slow(
     reached: float, moments: list[Moment], where: Where, seconds: float | None
 ) -> None:
     sales = [sale("o-1", 0, reached, 1), sale("o-2", 10, 12, 2, beyond_stock=True)]
-    [found] = story_delay.delays(sales, [listing(*moments)], opened_at=at(30), stock_fell=False)
+    [found] = delay.delays(sales, [listing(*moments)], opened_at=at(30), stock_fell=False)
     assert (found.where, found.seconds) == (where, seconds)
     assert (found.gone_by, found.gone_at, found.known_at) == ("rakuten o-1", NOON, at(reached))
-    said = story_decisions.sentence(found)
+    said = decisions.sentence(found)
     assert said.startswith("yahoo sold o-2 (1) at 21:00:10, rakuten o-1 had taken the last unit")
     assert "None" not in said
     late = [each.answered_at for each in moments if each.at >= at(reached) and each.answered_at]
@@ -108,14 +109,14 @@ def test_the_first_part_of_the_way_that_was_too_slow(
     ],
 )
 def test_where_no_number_of_ours_was_late(sales: list[Sale], where: Where) -> None:
-    [found] = story_delay.delays(sales, [listing()], opened_at=at(30), stock_fell=False)
+    [found] = delay.delays(sales, [listing()], opened_at=at(30), stock_fell=False)
     assert found.where is where
-    assert "None" not in story_decisions.sentence(found)
+    assert "None" not in decisions.sentence(found)
 
 
 def test_where_stock_fell_no_sale_is_blamed() -> None:
     sales = [sale("o-1", 0, 5, 1), sale("o-2", 10, 12, 2, beyond_stock=True)]
-    [found] = story_delay.delays(sales, [listing()], opened_at=at(30), stock_fell=True)
+    [found] = delay.delays(sales, [listing()], opened_at=at(30), stock_fell=True)
     assert (found.where, found.gone_by) == (Where.STOCK_FELL, None)
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from inventory import ledger as door
-from inventory import ledger_write
+from inventory.booking import ledger_write
 from inventory.db import Database
 from inventory.errors import LedgerUnavailable
 from inventory.facts import (

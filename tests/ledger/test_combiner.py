@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from inventory.booking.soundness import look_at
 from inventory.combiner import RETRY_SECONDS_MAX, Call, Combiner
 from inventory.errors import TooBusy
 from inventory.facts import RECORDED, Outcome
-from inventory.soundness import look_at
 from tests.ledger.told import received
 
 SEVERAL = 5

@@ -7,14 +7,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from inventory import alert_beat, alerts
-from inventory.alert_rules import NewRule, add_rule
+from inventory import alerts
+from inventory.alerting import beat as alert_beat
+from inventory.alerting.rules import NewRule, add_rule
+from inventory.alerting.suppliers import BuyingRow, SupplierTerms, put_supplier, put_terms
+from inventory.alerting.teams import TeamTerms, put_team
 from inventory.db import Database
 from inventory.facts import AdjustReason, StockAdjusted, StockReceived, SupplyExpected
 from inventory.ledger import Ledger
 from inventory.models import Alert, Message, Sku
-from inventory.suppliers import BuyingRow, SupplierTerms, put_supplier, put_terms
-from inventory.teams import TeamTerms, put_team
 from tests.factories import NOON
 
 

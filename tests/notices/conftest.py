@@ -10,10 +10,10 @@ import pytest
 
 from inventory.config import Settings
 from inventory.db import Database
-from inventory.endpoints import add_endpoint
 from inventory.ledger import Ledger
 from inventory.models import WebhookEndpoint
-from inventory.outbound import Outbound
+from inventory.outgoing.endpoints import add_endpoint
+from inventory.outgoing.outbound import Outbound
 from inventory.security import Vault
 from tests.conftest import HandClock, Save
 from tests.factories import SkuFactory

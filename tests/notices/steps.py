@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from inventory import deliveries, dispatch
+from inventory import deliveries
 from inventory.db import Database
 from inventory.models import Delivery
-from inventory.outbound import Answer
+from inventory.outgoing import dispatch
+from inventory.outgoing.outbound import Answer
 from tests.conftest import HandClock
 from tests.factories import NOON
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from inventory.addresses import (
+from inventory.outgoing.addresses import (
     MAIL,
     AddressRefused,
     Target,
@@ -17,7 +17,7 @@ from inventory.addresses import (
     parse_target,
     special,
 )
-from inventory.outbound import Answer, Outbound
+from inventory.outgoing.outbound import Answer, Outbound
 from tests.notices.address_cases import PUBLIC, REFUSED
 from tests.notices.url_cases import REFUSED_MAIL_URLS, REFUSED_URLS
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.alert_advice import Inbound, Situation, advise, days_of_cover
-from inventory.alert_why import why, why_ja
+from inventory.alerting.advice import AHEAD_DAYS_MAX, Inbound, Situation, advise, days_of_cover
+from inventory.alerting.why import why, why_ja
 
 TODAY = date(2026, 11, 21)
 
@@ -73,7 +73,7 @@ def test_what_is_suggested_is_just_enough_and_in_whole_packs(case: Situation) ->
 @given(case=situations)
 def test_stock_runs_out_when_a_walk_does(case: Situation) -> None:
     stock, out = case.available, None
-    for day in range(400):
+    for day in range(AHEAD_DAYS_MAX):
         stock += (
             sum(
                 each.units

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from inventory import alert_measure
-from inventory.alert_pace import WINDOW_DAYS
+from inventory.alerting import measure
+from inventory.alerting.pace import WINDOW_DAYS
 from inventory.db import Database
 from inventory.facts import (
     CancellationReceived,
@@ -74,7 +74,7 @@ async def books(ledger: Ledger, save: Save) -> Books:
 async def measured(database: Database, now: datetime = NOON) -> dict[str, Any]:
     """SKU → (units sold, days in stock) as measured now."""
     async with database.transaction() as session:
-        await alert_measure.measure(session, now)
+        await measure.measure(session, now)
     pool = await database.pool()
     rows = await pool.fetch(
         "SELECT s.code, p.sold, p.days FROM sku_pace p JOIN sku s ON s.id = p.sku_id"

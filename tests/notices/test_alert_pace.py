@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inventory.alert_pace import Pace, both, day_start, in_stock, pace, shares
+from inventory.alerting.pace import Pace, both, day_start, in_stock, pace, shares
 
 FIRST = date(2026, 11, 1)
 SINCE = day_start(FIRST)

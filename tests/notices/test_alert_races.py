@@ -7,9 +7,10 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from inventory import alert_beat, alert_people, alerts, listings
-from inventory.alert_rules import remove_rule
-from inventory.alert_sql import LOCK
+from inventory import alerts, listings
+from inventory.alerting import beat, people
+from inventory.alerting.rules import remove_rule
+from inventory.alerting.sql import LOCK
 from inventory.db import Database
 from inventory.errors import InventoryError
 from inventory.listings import Margins
@@ -49,7 +50,7 @@ async def test_flapping_digests_escalations_and_people_at_once(
             try:
                 async with database.transaction() as session:
                     until = now + timedelta(minutes=1)
-                    await alert_people.snooze(session, alert_id, until=until, by="sato", now=now)
+                    await people.snooze(session, alert_id, until=until, by="sato", now=now)
             except InventoryError:  # it has closed itself meanwhile
                 continue
 
@@ -114,10 +115,10 @@ async def test_two_at_the_same_digest_send_one(buyers: Buyers, database: Databas
 
     async def send() -> int:
         async with database.transaction() as session:
-            return await alert_beat.digests(session, later)
+            return await beat.digests(session, later)
 
     async with database.transaction() as session:
-        assert await alert_beat.digests(session, later) == 1
+        assert await beat.digests(session, later) == 1
         rival = asyncio.create_task(send())
         await until_waiting(database, rival)
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from inventory import alerts
-from inventory.alert_rules import NewRule, add_rule
+from inventory.alerting.rules import NewRule, add_rule
 from inventory.db import Database
 from inventory.errors import BadInput, NotFound
 from inventory.health import Finding

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from inventory import alert_people
+from inventory.alerting import people
 from inventory.db import Database
 from inventory.errors import BadInput, NotFound, WrongState
 from inventory.facts import SaleLine, SaleReceived
@@ -83,8 +83,8 @@ async def test_three_hundred_crossings_are_one_digest_for_each_team(
 
 async def all_of_a_digest_can_be_read(database: Database, digest: int) -> None:
     async with database.sessions() as session:
-        which = alert_people.Which(digest_id=digest)
-        rows = await alert_people.rows(session, which, before_id=2**40, limit=500, now=NOON)
+        which = people.Which(digest_id=digest)
+        rows = await people.rows(session, which, before_id=2**40, limit=500, now=NOON)
     assert len(rows) == 150
     assert Counter(row.team for row in rows).most_common(1)[0][1] == 150
 
@@ -157,9 +157,9 @@ async def test_acknowledged_is_not_escalated(buyers: Buyers, database: Database)
     await buyers.rule(level=8, team="buyers")
     alert_id = await buyers.open_id()
     async with database.transaction() as session:
-        await alert_people.acknowledge(session, alert_id, by="sato", now=later(5))
-        await alert_people.acknowledge(session, alert_id, by="ito", now=later(6))
-        shown = await alert_people.one(session, alert_id, later(6))
+        await people.acknowledge(session, alert_id, by="sato", now=later(5))
+        await people.acknowledge(session, alert_id, by="ito", now=later(6))
+        shown = await people.one(session, alert_id, later(6))
     assert (shown.acknowledged_by, shown.acknowledged_at) == ("sato", later(5))
 
     await buyers.beat(later(600))
@@ -188,7 +188,7 @@ async def test_snoozed_says_nothing_and_speaks_after(buyers: Buyers, database: D
     await buyers.rule(level=8, team="buyers")
     async with database.transaction() as session:
         alert_id = await buyers.open_id()
-        await alert_people.snooze(session, alert_id, until=later(120), by="sato", now=later(1))
+        await people.snooze(session, alert_id, until=later(120), by="sato", now=later(1))
 
     await buyers.move(+2)  # it ends, and begins anew, and nobody hears of it
     assert await buyers.look(later(10)) == 1
@@ -209,7 +209,7 @@ async def test_snoozed_and_over_says_nothing_at_all(buyers: Buyers, database: Da
     await buyers.rule(level=8)
     async with database.transaction() as session:
         alert_id = await buyers.open_id()
-        await alert_people.snooze(session, alert_id, until=later(120), by="sato", now=later(1))
+        await people.snooze(session, alert_id, until=later(120), by="sato", now=later(1))
     await buyers.move(+2)
     assert await buyers.look(later(10)) == 1
 
@@ -217,9 +217,9 @@ async def test_snoozed_and_over_says_nothing_at_all(buyers: Buyers, database: Da
     assert await heard(database) == [("alert.fired", None)]
     async with database.transaction() as session:
         with pytest.raises(WrongState):
-            await alert_people.acknowledge(session, alert_id, by="sato", now=later(200))
+            await people.acknowledge(session, alert_id, by="sato", now=later(200))
         with pytest.raises(NotFound):
-            await alert_people.acknowledge(session, 999, by="sato", now=later(200))
+            await people.acknowledge(session, 999, by="sato", now=later(200))
 
 
 @pytest.mark.parametrize("minutes", [0, -5, 90 * 24 * 60 + 1])
@@ -228,7 +228,7 @@ async def test_a_snooze_ends(buyers: Buyers, database: Database, minutes: int) -
     alert_id = await buyers.open_id()
     async with database.transaction() as session:
         with pytest.raises(BadInput):
-            await alert_people.snooze(session, alert_id, until=later(minutes), by="s", now=NOON)
+            await people.snooze(session, alert_id, until=later(minutes), by="s", now=NOON)
 
 
 async def test_a_team_is_not_its_own_next(buyers: Buyers) -> None:

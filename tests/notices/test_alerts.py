@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, text
 
 from inventory import alerts
-from inventory.alert_rules import NewRule, add_rule, remove_rule
+from inventory.alerting.rules import NewRule, add_rule, remove_rule
 from inventory.db import Database
 from inventory.errors import BadInput, NotFound, UnknownSku
 from inventory.facts import (

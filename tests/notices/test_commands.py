@@ -16,7 +16,7 @@ from typer.testing import CliRunner, Result
 from inventory.cli import app
 from inventory.db import Database
 from inventory.models import Audit, Delivery, WebhookEndpoint
-from inventory.outbound import Outbound
+from inventory.outgoing.outbound import Outbound
 from tests.conftest import HandClock
 from tests.notices.conftest import SECRET_KEY
 from tests.notices.receiver import Receiver

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from inventory import deliveries, dispatch
+from inventory import deliveries
 from inventory.db import Database
 from inventory.errors import BadInput
 from inventory.models import Delivery, WebhookEndpoint
+from inventory.outgoing import dispatch
 from tests.factories import NOON
 from tests.notices.conftest import Endpoint
 from tests.notices.steps import DOWN, OK, claim, end, number, queue, rows

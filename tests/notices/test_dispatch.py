@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 
 from inventory import deliveries
 from inventory.db import Database
-from inventory.dispatch import WAITS, Due, Verdict, due, payload, record
 from inventory.models import Delivery, WebhookEndpoint
-from inventory.outbound import Answer
+from inventory.outgoing.dispatch import WAITS, Due, Verdict, due, payload, record
+from inventory.outgoing.outbound import Answer
 from tests.factories import NOON
 from tests.notices.conftest import Endpoint
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from inventory import endpoints, removals, replays
 from inventory.db import Database
 from inventory.models import Alert
-from inventory.outbound import Outbound
+from inventory.outgoing import endpoints, removals, replays
+from inventory.outgoing.outbound import Outbound
 from tests.conftest import HandClock
 from tests.notices.conftest import Endpoint
 from tests.notices.receiver import Receiver

@@ -6,9 +6,10 @@ import pytest
 from sqlalchemy import func, select
 
 from inventory.db import Database
-from inventory.endpoints import ENDPOINTS_MAX, add_endpoint, secret_of
 from inventory.errors import BadInput
 from inventory.models import WebhookEndpoint
+from inventory.outgoing.endpoint_keys import secret_of
+from inventory.outgoing.endpoints import ENDPOINTS_MAX, add_endpoint
 from inventory.security import Vault
 from tests.notices.conftest import Endpoint
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inventory import alerts
-from inventory.alert_rules import NewRule, add_rule
+from inventory.alerting.rules import NewRule, add_rule
 from inventory.db import Database
 from inventory.ledger import Ledger
 from tests.conftest import Save

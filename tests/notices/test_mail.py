@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from inventory.addresses import Address
-from inventory.outbound import Answer, Outbound
+from inventory.outgoing.addresses import Address
+from inventory.outgoing.outbound import Answer, Outbound
 from tests.notices.certificates import Authority
 from tests.notices.conftest import LOOPBACK
 from tests.notices.mail_server import MailServer

@@ -12,7 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from inventory import deliveries
 from inventory.db import Database
 from inventory.models import Alert, Delivery, WebhookEndpoint
-from inventory.outbound import Outbound
+from inventory.outgoing.outbound import Outbound
 from tests.conftest import HandClock
 from tests.notices.conftest import Endpoint
 from tests.notices.receiver import Receiver

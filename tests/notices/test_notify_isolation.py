@@ -13,7 +13,7 @@ from sqlalchemy import update
 from inventory import deliveries
 from inventory.db import Database
 from inventory.models import WebhookEndpoint
-from inventory.outbound import Outbound
+from inventory.outgoing.outbound import Outbound
 from tests.conftest import HandClock
 from tests.notices.conftest import LOOPBACK, Endpoint
 from tests.notices.receiver import Receiver

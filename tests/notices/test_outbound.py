@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from inventory.outbound import Answer, Outbound, Resolver
+from inventory.outgoing.outbound import Answer, Outbound, Resolver
 from tests.notices.certificates import Authority
 from tests.notices.conftest import LOOPBACK
 from tests.notices.receiver import Receiver

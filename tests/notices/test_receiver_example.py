@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from inventory import deliveries, endpoints
+from inventory import deliveries
 from inventory.db import Database
 from inventory.models import Delivery
-from inventory.outbound import Outbound
-from inventory.signing import Keys, new_keys, signature
+from inventory.outgoing import endpoint_keys
+from inventory.outgoing.outbound import Outbound
+from inventory.outgoing.signing import Keys, new_keys, signature
 from tests.conftest import HandClock
 from tests.notices.conftest import Endpoint
 from tests.notices.steps import number
@@ -129,14 +130,14 @@ async def test_after_a_rotation_the_old_key_is_believed_for_its_time(
     clock.moment = datetime.now(UTC)
     hook, listening.keys = await endpoint(f"http://127.0.0.1:{listening.server_address[1]}/")
     async with database.transaction() as session:
-        await endpoints.rotate(session, runtime.vault, hook.id, hours=24, now=clock.now())
+        await endpoint_keys.rotate(session, runtime.vault, hook.id, hours=24, now=clock.now())
     async with database.transaction() as session:
         await deliveries.enqueue(session, "a.b", {}, clock.now())
     await notify.work(runtime, outbound=outbound)
     assert len(listening.messages) == 1
 
     async with database.transaction() as session:
-        await endpoints.rotate(session, runtime.vault, hook.id, hours=0, now=clock.now())
+        await endpoint_keys.rotate(session, runtime.vault, hook.id, hours=0, now=clock.now())
         await deliveries.enqueue(session, "a.b", {}, clock.now())
     await notify.work(runtime, outbound=outbound)
     assert len(listening.messages) == 1

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 
-from inventory import alerts, deliveries, endpoints, replays
+from inventory import alerts, deliveries
 from inventory.db import Database
 from inventory.errors import BadInput, NotFound, WrongState
 from inventory.models import Delivery, Message, WebhookEndpoint
-from inventory.outbound import Answer
+from inventory.outgoing import endpoints, replays
+from inventory.outgoing.outbound import Answer
 from inventory.security import Vault
 from tests.factories import NOON
 from tests.notices.conftest import LOOPBACK, Endpoint

@@ -11,13 +11,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import select
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from inventory import deliveries, endpoints
+from inventory import deliveries
 from inventory.db import Database
 from inventory.errors import BadInput, NotFound, WrongState
 from inventory.models import WebhookEndpoint
-from inventory.outbound import Outbound
+from inventory.outgoing import endpoints
+from inventory.outgoing.endpoint_keys import rotate, secret_of
+from inventory.outgoing.outbound import Outbound
+from inventory.outgoing.signing import Keys, new_keys, signature
 from inventory.security import Vault
-from inventory.signing import Keys, new_keys, signature
 from tests.conftest import HandClock
 from tests.notices.conftest import LOOPBACK, Endpoint
 from tests.notices.receiver import Receiver, Request
@@ -86,9 +88,7 @@ async def test_two_signatures_live_for_the_stated_time_and_then_one(
     clock.moment = datetime.now(UTC)
     hook, old = await endpoint(receiver.url)
     async with database.transaction() as session:
-        made, new = await endpoints.rotate(
-            session, runtime.vault, hook.id, hours=24, now=clock.now()
-        )
+        made, new = await rotate(session, runtime.vault, hook.id, hours=24, now=clock.now())
     assert made.public_key_previous == hook.public_key
     assert made.previous_until == clock.now() + timedelta(hours=24)
 
@@ -118,13 +118,13 @@ async def test_a_second_rotation_leaves_two_and_one_of_no_hours_leaves_one(
     hook, first = await endpoint()
     now = clock.now()
     async with database.transaction() as session:
-        _, second = await endpoints.rotate(session, vault, hook.id, hours=1, now=now)
-        row, third = await endpoints.rotate(session, vault, hook.id, hours=168, now=now)
+        _, second = await rotate(session, vault, hook.id, hours=1, now=now)
+        row, third = await rotate(session, vault, hook.id, hours=168, now=now)
         assert row.secret_previous is not None
-        assert endpoints.secret_of(vault, row.secret_previous) == second
-        row, _ = await endpoints.rotate(session, vault, hook.id, hours=0, now=now)
+        assert secret_of(vault, row.secret_previous) == second
+        row, _ = await rotate(session, vault, hook.id, hours=0, now=now)
         assert (row.secret_previous, row.public_key_previous, row.previous_until) == (None,) * 3
-        assert len({first, second, third, endpoints.secret_of(vault, row.secret)}) == 4
+        assert len({first, second, third, secret_of(vault, row.secret)}) == 4
 
 
 async def test_what_cannot_be_rotated_says_why(
@@ -136,9 +136,9 @@ async def test_what_cannot_be_rotated_says_why(
         room, _ = await endpoints.add(session, vault, wanted, LOOPBACK)
         for endpoint_id, hours, error in ((1, 169, BadInput), (room.id, 1, WrongState)):
             with pytest.raises(error):
-                await endpoints.rotate(session, vault, endpoint_id, hours=hours, now=clock.now())
+                await rotate(session, vault, endpoint_id, hours=hours, now=clock.now())
         with pytest.raises(NotFound):
-            await endpoints.rotate(session, vault, 99, hours=1, now=clock.now())
+            await rotate(session, vault, 99, hours=1, now=clock.now())
 
 
 def test_keys_are_never_in_a_repr() -> None:

@@ -9,15 +9,16 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from inventory import deliveries, endpoints
-from inventory.addresses import AddressRefused
+from inventory import deliveries
 from inventory.db import Database
-from inventory.endpoints import NewEndpoint
 from inventory.errors import BadInput
 from inventory.models import WebhookEndpoint
-from inventory.outbound import Outbound
+from inventory.outgoing import endpoints
+from inventory.outgoing.addresses import AddressRefused
+from inventory.outgoing.endpoints import NewEndpoint
+from inventory.outgoing.outbound import Outbound
+from inventory.outgoing.wording import LINES_MAX, said
 from inventory.security import Vault
-from inventory.wording import LINES_MAX, said
 from tests.conftest import HandClock
 from tests.notices.conftest import LOOPBACK
 from tests.notices.mail_server import MailServer

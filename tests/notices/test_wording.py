@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import inventory
-from inventory.wording import LINES_MAX, WHAT, said
+from inventory.outgoing.wording import LINES_MAX, WHAT, said
 
 KIND = re.compile(r'ALERT = "([a-z_]+)"')
 ADVICE = {
@@ -65,7 +65,7 @@ def test_a_digest_has_a_line_for_each_and_counts_the_rest() -> None:
 
 def test_every_kind_of_alert_has_words() -> None:
     house = Path(inventory.__file__).parent
-    kinds = {kind for file in house.glob("*.py") for kind in KIND.findall(file.read_text("utf-8"))}
+    kinds = {kind for file in house.rglob("*.py") for kind in KIND.findall(file.read_text("utf-8"))}
     assert {"oversell", "drift", "order_lapses"} <= kinds
     assert kinds <= WHAT.keys()
     assert said("alert.fired", {"kind": "health.expiry_near"}).title.startswith("【要確認】連携")

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from channels.base import AuthExpired, Rejected, RetryLater
-from inventory import past_orders, standings
+from inventory import past_orders
 from inventory.catalogue import ListingRow, put_listings
 from inventory.facts import HOUSE_CHANNEL_ID, AdjustReason, StockCounted, StockOpened
 from inventory.models import (
@@ -22,6 +22,7 @@ from inventory.models import (
     StockLevel,
     StockMovement,
 )
+from inventory.penalty_record import standings
 from inventory.vocabulary import OrderSeen, Party
 from tests.conftest import HandClock
 from tests.factories import NOON, line, order_seen

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import select
 
-from inventory import alerts, listings, reports_channels, shortages
+from inventory import alerts, listings, shortages
 from inventory.db import Database
 from inventory.facts import (
     Condition,
@@ -22,6 +22,7 @@ from inventory.facts import (
 from inventory.ledger import Ledger
 from inventory.listings import Margins
 from inventory.models import Channel, Listing, Location, Sku
+from inventory.reports import channels
 from tests.conftest import HandClock, Save
 from tests.factories import ChannelFactory, ListingFactory, SkuFactory, line, order_seen
 
@@ -150,5 +151,5 @@ class Arcade:
         async with self.database.sessions() as session:
             channel_id = await session.scalar(select(Channel.id).where(Channel.code == shop))
             assert channel_id is not None
-            shown = await reports_channels.availability(session, channel_id, sku, self.clock.now())
+            shown = await channels.availability(session, channel_id, sku, self.clock.now())
         return shown.why

@@ -7,13 +7,14 @@ from typing import Any
 
 from sqlalchemy import update
 
-from inventory import listings, publishing, readings
+from inventory import listings, publishing
 from inventory.db import Database
 from inventory.facts import OrderObserved, StockReceived
 from inventory.ledger import Ledger
 from inventory.listings import Margins
 from inventory.models import Channel, Listing
 from inventory.publishing import Claim
+from inventory.reconcile import readings
 from inventory.vocabulary import PushOutcome, PushStatus, Reading
 from tests.conftest import HandClock, Save
 from tests.factories import ChannelFactory, ListingFactory, SkuFactory, line, order_seen

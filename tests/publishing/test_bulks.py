@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import update
 
-from inventory import bulks, publishing, readings
+from inventory import bulks, publishing
 from inventory.models import Listing
 from inventory.publishing import Claim
+from inventory.reconcile import readings
 from inventory.vocabulary import PushOutcome, PushStatus
 from tests.conftest import Save
 from tests.publishing.again import Again

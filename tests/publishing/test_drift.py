@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from inventory.availability import Shown
-from inventory.drift import IGNORED_TIMES_MAX, Cause, Evidence, Pushed, classify
+from inventory.reconcile.drift import IGNORED_TIMES_MAX, Cause, Evidence, Pushed, classify
 from tests.factories import NOON
 
 EIGHT = Shown(low=8, high=8)

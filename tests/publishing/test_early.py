@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from inventory import early, readings
 from inventory.models import Alert, Channel, Drift, EarlySale, Listing, StockReading
+from inventory.reconcile import early, readings
 from inventory.vocabulary import Reading
 from tests.conftest import Save
 from tests.publishing.shop import Shop

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select, update
 
-from inventory import publishing, readings, resyncs
+from inventory import publishing, resyncs
 from inventory.errors import NotFound, WrongState
 from inventory.models import Channel, PushRow
+from inventory.reconcile import readings
 from inventory.vocabulary import PushStatus, Reading
 from tests.conftest import Save
 from tests.publishing.again import Again

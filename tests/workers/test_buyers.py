@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from inventory import buyer_requests, messages
-from inventory.buyer_requests import BuyerAsked
+from inventory.desk import buyer_requests, messages
+from inventory.desk.buyer_requests import BuyerAsked
 from inventory.models import PenaltyEntry
 from inventory.oversells import decide_cancellation
 from inventory.reasons import ReasonRefused

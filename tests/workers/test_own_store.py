@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 
 from inventory.clock import Clock
-from inventory.endpoints import add_endpoint
 from inventory.models import Oversell, OversellStep
+from inventory.outgoing.endpoints import add_endpoint
 from tests.api.conftest import Caller, app, caller, rings
 from tests.notices.receiver import Receiver
 from tests.workers.night import Night

@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import select
 
 from channels.base import Throttled
-from inventory import rotation
 from inventory.models import Drift, Rotation
+from inventory.reconcile import rotation
 from tests.workers.night import KINDS, PUSHES, Night, channel_sku
 from workers import reconcile, sweep
 

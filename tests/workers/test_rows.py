@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from inventory import buyer_requests
-from inventory.buyer_requests import BuyerAsked
+from inventory.desk import buyer_requests
+from inventory.desk.buyer_requests import BuyerAsked
 from inventory.models import Cancellation, Oversell, PenaltyEntry, SalesOrder, StockMovement
 from inventory.oversells import decide_cancellation
 from tests.channels.sandbox_process import SandboxProcess

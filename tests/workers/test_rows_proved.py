@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from inventory import reasons
-from inventory.reason_words import NEVER_ASKERS
+from inventory.decision_table.words import NEVER_ASKERS
 from inventory.reasons import Action, Asker, Fulfilment, Market, OrderState
 from tests.desk.rows import LISTED
 from tests.desk.test_reasons import _cases as cases

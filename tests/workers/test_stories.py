@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from inventory import story, story_lines
 from inventory.models import Oversell
-from inventory.story import OversellStory
-from inventory.story_delay import Delay, Where
+from inventory.story import lines, oversell
+from inventory.story.delay import Delay, Where
+from inventory.story.oversell import OversellStory
 from tests.channels.sandbox_process import SandboxProcess
 from tests.workers import wire
 from tests.workers.conftest import QUICK
@@ -46,7 +46,7 @@ async def told(night: Night) -> OversellStory:
     await night.desk_until(closed)
     [case] = await night.rows(select(Oversell))
     async with night.runtime.database.sessions() as session:
-        return await story.tell(session, case.id, night.runtime.clock.now())
+        return await oversell.tell(session, case.id, night.runtime.clock.now())
 
 
 async def sold_twice(night: Night) -> tuple[str, str]:
@@ -90,9 +90,7 @@ async def test_an_order_shown_late_and_the_push_that_came_too_late(slow_night: N
     assert "yahoo was told 0 at" in found.headline
     [given_up] = [each for each in found.given_up if each.state == "confirmed"]
     assert given_up.entry is not None
-    assert f"rakuten told us of it after {delay.seconds:.1f} s" in "\n".join(
-        story_lines.lines(found)
-    )
+    assert f"rakuten told us of it after {delay.seconds:.1f} s" in "\n".join(lines.lines(found))
 
 
 async def test_a_number_that_waited_here(night: Night) -> None:

@@ -1,0 +1,1 @@
+"""The rows of `inventory.reasons`, by marketplace, with their words and their evidence."""

@@ -1,0 +1,1 @@
+"""The penalty record: entries, standings, the report and its forms, the dry run."""

@@ -1,0 +1,1 @@
+"""Reads for people and programs: stock, channels, the desk, drift, messages, the warehouse."""

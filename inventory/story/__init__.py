@@ -1,0 +1,1 @@
+"""One oversell, one story: its sales, its listings, its delay, its decisions."""
