@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -123,7 +124,7 @@ async def limit(
         yield [writer(place, tuning, each, asked, ids).loop for each in connections]
 
 
-class _Writer:
+class _Writer(ABC):
     def __init__(
         self,
         place: Place,
@@ -151,11 +152,13 @@ class _Writer:
             )
             meter.note_many(lots, time.perf_counter() - began)
 
+    @abstractmethod
     def statement(self) -> str:
-        raise NotImplementedError
+        """What writes one batch."""
 
+    @abstractmethod
     def arguments(self, lots: Sequence[Basket], first_id: int) -> tuple[Any, ...]:
-        raise NotImplementedError
+        """What the statement is told of a batch, beside names and hashes."""
 
 
 class _Hot(_Writer):

@@ -71,7 +71,7 @@ class Mall(Adapter):
     @property
     def budgets(self) -> Any:
         """No call of the desk asks for them."""
-        raise NotImplementedError
+        raise AssertionError("the desk asked for budgets")
 
     def _answer(self) -> None:
         """A call takes a little time."""
@@ -127,15 +127,15 @@ class Mall(Adapter):
 
     async def pull_orders(self, cursor: dict[str, Any], *, seen: Mapping[str, str]) -> Pulled:
         """Not what the desk asks for."""
-        raise NotImplementedError
+        raise AssertionError("the desk never asks for this")
 
     async def push_quantities(self, pushes: Sequence[QuantityPush]) -> list[PushOutcome]:
         """Not what the desk asks for."""
-        raise NotImplementedError
+        raise AssertionError("the desk never asks for this")
 
     async def read_stock(self, channel_skus: Sequence[str]) -> list[Reading]:
         """Not what the desk asks for."""
-        raise NotImplementedError
+        raise AssertionError("the desk never asks for this")
 
     async def aclose(self) -> None:
         """Nothing is open."""
