@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inventory.commands.exchange import by_me
-from inventory.commands.house import JsonOut
-from inventory.commands.ledger_months import now, print_table, run
+from inventory.commands.common import JsonOut, by_me, now, print_table, run, write_json
 
 if TYPE_CHECKING:
     from inventory.alerting.people import AlertRow
@@ -46,13 +43,6 @@ Sku = Annotated[str | None, typer.Option(help="Only this SKU.")]
 Category = Annotated[str | None, typer.Option(help="Only SKUs of this category.")]
 Supplier = Annotated[str | None, typer.Option(help="Only SKUs of this supplier.")]
 Hours = Annotated[float, typer.Option(help="For how long, 90 days at most.", min=0.01)]
-
-
-def write_json(found: Any) -> None:
-    """Print what was found for programs."""
-    import msgspec
-
-    typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
 
 
 @alerts.command("list")

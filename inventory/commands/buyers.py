@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import json
-from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inventory.commands.house import JsonOut, settings_here
+from inventory.commands.common import (
+    NEWEST,
+    ROWS_MAX,
+    JsonOut,
+    by_me,
+    in_one,
+    now,
+    print_table,
+    tokyo,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from inventory.decision_table.shown import RowShown
 
-ROWS_MAX = 100
-NEWEST = 2**62
+MESSAGE_HEADING = ("cancellation", "channel", "order", "refund by (Tokyo)")
 
 desk = typer.Typer(help="The decision table, buyers' wishes, and messages to buyers.")
 
 Cancellation = Annotated[int, typer.Argument(help="The cancellation's number.", min=1)]
 Part = Annotated[bool, typer.Option("--part", help="Only a part of the order is short.")]
 Person = Annotated[str, typer.Option(help="The name of the person who did it.")]
-
-
-def _told(work: Callable[[AsyncSession], Awaitable[Any]]) -> Any:
-    """Do a piece of work in one transaction."""
-    from inventory.db import Database
-
-    async def run() -> Any:
-        database = Database(settings_here().database_url)
-        try:
-            async with database.transaction() as session:
-                return await work(session)
-        finally:
-            await database.aclose()
-
-    return asyncio.run(run())
-
-
-def _show(found: Any) -> None:
-    import msgspec
-
-    typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
-
-
-def _by() -> str:
-    return f"command line, {getpass.getuser()}"
 
 
 @desk.command()
@@ -68,7 +48,7 @@ def reasons(
             raise typer.BadParameter(f"{name}: one of {', '.join(each.value for each in known)}")
     table = shown.shown(Market(market) if market else None, Asker(asker) if asker else None)
     if json_out:
-        _show(table)
+        write_json(table)
         return
     for row in table.rows:
         typer.echo(_line(row))
@@ -97,17 +77,15 @@ def buyer_asked(
     reference: Annotated[str, typer.Option(help="Where the message lies; no buyer data.")] = "",
 ) -> None:
     """Put on record that a buyer asked to cancel, and propose it; a person approves."""
-    from inventory.clock import Clock
     from inventory.desk import buyer_requests
     from inventory.desk.buyer_requests import BuyerAsked
 
     told = BuyerAsked(person=person, asked_at=_time(asked_at), reference=reference)
 
     async def work(session: AsyncSession) -> Any:
-        now = Clock().now()
-        return await buyer_requests.record(session, channel, order_ref, told, by=_by(), now=now)
+        return await buyer_requests.record(session, channel, order_ref, told, by=by_me(), now=now())
 
-    _show(_told(work))
+    write_json(in_one(work))
 
 
 def _time(text: str) -> datetime | None:
@@ -122,16 +100,26 @@ def _time(text: str) -> datetime | None:
 
 
 @desk.command("messages")
-def list_messages() -> None:
-    """Print the newest messages that nobody has sent, one a line."""
+def list_messages(
+    json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
+) -> None:
+    """Print the newest messages that nobody has sent, 100 at most."""
     from inventory.desk import messages
 
     async def work(session: AsyncSession) -> Any:
         return await messages.unsent(session, before_id=NEWEST, limit=ROWS_MAX)
 
-    for row in _told(work):
-        due = f"  refund by {row.repay_due_at}" if row.repay_due_at else ""
-        typer.echo(f"{row.cancellation_id}  {row.channel}  {row.order_ref}{due}")
+    rows = in_one(work)
+    if json_out:
+        write_json(rows)
+    elif rows:
+        lines = [
+            [row.cancellation_id, row.channel, row.order_ref, tokyo(row.repay_due_at)]
+            for row in rows
+        ]
+        print_table(MESSAGE_HEADING, lines)
+    else:
+        typer.echo("no message waits to be sent", err=True)
 
 
 @desk.command()
@@ -140,16 +128,15 @@ def message(
     part: Part = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Draft the message to the buyer and print it with the channel's rules."""
-    from inventory.clock import Clock
     from inventory.desk import messages
     from inventory.reasons import Extent
 
     async def work(session: AsyncSession) -> Any:
         extent = Extent.PART if part else Extent.WHOLE
-        await messages.draft(session, cancellation, Clock().now(), extent=extent)
+        await messages.draft(session, cancellation, now(), extent=extent)
         return await messages.message(session, cancellation)
 
-    drafted = _told(work)
+    drafted = in_one(work)
     typer.echo(f"{drafted.subject}\n\n{drafted.body}\n")
     for note in drafted.notes:
         typer.echo(f"※ {note}")
@@ -158,26 +145,22 @@ def message(
 @desk.command()
 def sent(cancellation: Cancellation, person: Person) -> None:
     """Say that a person has sent the message to the buyer."""
-    from inventory.clock import Clock
     from inventory.desk import messages
 
     async def work(session: AsyncSession) -> Any:
-        now = Clock().now()
-        await messages.mark_sent(session, cancellation, person=person, by=_by(), now=now)
+        await messages.mark_sent(session, cancellation, person=person, by=by_me(), now=now())
         return await messages.message(session, cancellation)
 
-    _show(_told(work))
+    write_json(in_one(work))
 
 
 @desk.command()
 def repaid(cancellation: Cancellation, person: Person) -> None:
     """Say that a person has seen to the refund, on the platform; its reminder ends."""
-    from inventory.clock import Clock
     from inventory.desk import messages
 
     async def work(session: AsyncSession) -> Any:
-        now = Clock().now()
-        await messages.mark_repaid(session, cancellation, person=person, by=_by(), now=now)
+        await messages.mark_repaid(session, cancellation, person=person, by=by_me(), now=now())
         return await messages.message(session, cancellation)
 
-    _show(_told(work))
+    write_json(in_one(work))

@@ -9,10 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inventory.commands.alerts import write_json
-from inventory.commands.exchange import by_me
-from inventory.commands.house import JsonOut
-from inventory.commands.ledger_months import now, print_table, run
+from inventory.commands.common import JsonOut, by_me, now, print_table, run, write_json
 
 if TYPE_CHECKING:
     from inventory.alerting.content import BuyerAdvice

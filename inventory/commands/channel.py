@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inventory.commands import channel_told
-from inventory.commands.exchange import by_me
-from inventory.commands.house import JsonOut, settings_here
-from inventory.commands.ledger_months import now, print_table, run
+from inventory.commands.common import JsonOut, by_me, now, print_table, run
+from inventory.commands.house import settings_here
 
 if TYPE_CHECKING:
     from inventory.db import Database

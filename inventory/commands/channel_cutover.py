@@ -9,6 +9,7 @@ import typer
 
 from inventory.commands import exchange
 from inventory.commands.channel import Code, channel_id_of, run_runtime
+from inventory.commands.common import run
 from inventory.commands.exchange import (
     BadRowsOption,
     Column,
@@ -18,7 +19,6 @@ from inventory.commands.exchange import (
     Quantity,
 )
 from inventory.commands.exchange_told import imported_lines
-from inventory.commands.ledger_months import run
 
 if TYPE_CHECKING:
     from inventory.exchange.counting import Counting

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inventory.commands.channel import Code, channel_id_of, run_runtime
-from inventory.commands.exchange import by_me
-from inventory.commands.house import JsonOut
-from inventory.commands.ledger_months import now, print_table, run
+from inventory.commands.common import JsonOut, by_me, now, print_table, run
 
 if TYPE_CHECKING:
     from inventory.db import Database

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from inventory.commands.ledger_months import now
+from inventory.commands.common import now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,60 +2,109 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inventory.commands.house import JsonOut, settings_here
+from inventory.commands.common import (
+    NEWEST,
+    ROWS_MAX,
+    JsonOut,
+    by_me,
+    now,
+    print_table,
+    run,
+    tokyo,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from inventory.db import Database
+    from inventory.reports.desk import CancellationRow, EventRow, OversellRow
 
-ROWS_MAX = 100
-NEWEST = 2**62
+CASE_STATES = ("open", "closed")
+CASE_HEADING = ("case", "SKU", "short", "at most", "opened (Tokyo)", "closed (Tokyo)", "cause")
+ORDER_STATES = (
+    *("proposed", "approved", "submitted", "confirmed", "refused", "failed"),
+    "observed",
+)
+ORDER_HEADING = (
+    *("number", "case", "channel", "order", "reason", "cost", "proposed (Tokyo)"),
+    "decide by (Tokyo)",
+)
+EVENT_STATES = ("new", "parked", "conflict", "handled")
+EVENT_HEADING = ("event", "channel", "about", "received (Tokyo)", "why", "what")
 
 oversells = typer.Typer(help="Oversell cases and the orders given up for them.")
 events = typer.Typer(help="What channels told us and a person must look at.")
 
 Id = Annotated[int, typer.Argument(help="Its number.", min=1)]
-
-
-def _with_database(work: Callable[[Database], Awaitable[Any]]) -> Any:
-    from inventory.db import Database
-
-    async def run() -> Any:
-        database = Database(settings_here().database_url)
-        try:
-            return await work(database)
-        finally:
-            await database.aclose()
-
-    return asyncio.run(run())
-
-
-def _show(found: Any) -> None:
-    import msgspec
-
-    typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+State = Annotated[str, typer.Option(help="open or closed.")]
 
 
 @oversells.command("list")
 def list_oversells(
-    state: Annotated[str, typer.Option(help="open or closed.")] = "open",
+    state: State = "open",
+    json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
-    """Print the newest cases of a state, one a line."""
+    """Print the newest cases of a state, 100 at most."""
     from inventory.reports import desk
 
-    async def read(database: Database) -> Any:
+    _known(state, CASE_STATES)
+
+    async def read(database: Database) -> list[OversellRow]:
         async with database.sessions() as session:
             return await desk.oversells(session, state=state, before_id=NEWEST, limit=ROWS_MAX)
 
-    for case in _with_database(read):
-        typer.echo(f"{case.id}  {case.sku}  short {case.shortage}  {case.state} {case.opened_at}")
+    cases = run(read)
+    if json_out:
+        write_json(cases)
+    elif cases:
+        print_table(CASE_HEADING, [_case(each) for each in cases])
+    else:
+        typer.echo(f"no case is {state}", err=True)
+
+
+def _case(case: OversellRow) -> list[object]:
+    times = [tokyo(case.opened_at), tokyo(case.closed_at)]
+    return [case.id, case.sku, case.shortage, case.shortage_max, *times, case.cause or "-"]
+
+
+@oversells.command("orders")
+def list_orders(
+    state: Annotated[str, typer.Option(help=f"{', '.join(ORDER_STATES)}.")] = "proposed",
+    json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
+) -> None:
+    """Print the orders to give up that wait to be decided, or those of another state."""
+    from inventory.reports import desk
+
+    _known(state, ORDER_STATES)
+
+    async def read(database: Database) -> list[CancellationRow]:
+        async with database.sessions() as session:
+            return await desk.cancellations(session, state=state, before_id=NEWEST, limit=ROWS_MAX)
+
+    orders = run(read)
+    if json_out:
+        write_json(orders)
+    elif orders:
+        print_table(ORDER_HEADING, [_order(each) for each in orders])
+    else:
+        typer.echo(f"no order to give up is {state}", err=True)
+
+
+def _order(row: CancellationRow) -> list[object]:
+    yen = (row.cost or {}).get("total_yen")
+    cost = "-" if yen is None else f"{yen:,} yen"
+    case = row.oversell_id or "-"
+    who = [row.channel, row.order_ref, f"{row.reason} ({row.reason_code or '-'})"]
+    return [row.id, case, *who, cost, tokyo(row.proposed_at), tokyo(row.decide_by)]
+
+
+def _known(state: str, states: Sequence[str]) -> None:
+    if state not in states:
+        raise typer.BadParameter(f"--state: {', '.join(states)}")
 
 
 @oversells.command("show")
@@ -67,16 +116,15 @@ def show_oversell(
 
     Times are the shop's, Asia/Tokyo; as JSON they are UTC.
     """
-    from inventory.clock import Clock
     from inventory.story import lines, oversell
 
     async def read(database: Database) -> Any:
         async with database.sessions() as session:
-            return await oversell.tell(session, oversell_id, Clock().now())
+            return await oversell.tell(session, oversell_id, now())
 
-    told = _with_database(read)
+    told = run(read)
     if json_out:
-        _show(told)
+        write_json(told)
         return
     for line in lines.lines(told):
         typer.echo(line)
@@ -95,7 +143,6 @@ def refuse(cancellation_id: Id) -> None:
 
 
 def _decide(cancellation_id: int, *, agreed: bool) -> None:
-    from inventory.clock import Clock
     from inventory.desk.cancellations import decide_cancellation
     from inventory.reports import desk
 
@@ -105,40 +152,43 @@ def _decide(cancellation_id: int, *, agreed: bool) -> None:
                 session,
                 cancellation_id,
                 approve=agreed,
-                by=f"command line, {getpass.getuser()}",
-                now=Clock().now(),
+                by=by_me(),
+                now=now(),
             )
             await session.flush()
             return await desk.cancellation(session, cancellation_id)
 
-    _show(_with_database(decide))
+    write_json(run(decide))
 
 
 @events.command("list")
 def list_events(
     state: Annotated[str, typer.Option(help="new, parked, conflict or handled.")] = "parked",
+    json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
-    """Print the newest events of a state, one a line."""
-    from sqlalchemy import select
+    """Print the newest events of a state, 100 at most."""
+    from inventory.reports import desk
 
-    from inventory.models import Channel, InboundEvent
+    _known(state, EVENT_STATES)
 
-    async def read(database: Database) -> Any:
+    async def read(database: Database) -> list[EventRow]:
         async with database.sessions() as session:
-            found = await session.execute(
-                select(InboundEvent, Channel.code)
-                .join(Channel, Channel.id == InboundEvent.channel_id)
-                .where(InboundEvent.state == state)
-                .order_by(InboundEvent.id.desc())
-                .limit(ROWS_MAX)
+            return await desk.events(
+                session, state=state, channel=None, before_id=NEWEST, limit=ROWS_MAX
             )
-            return list(found)
 
-    found = _with_database(read)
-    for event, channel in found:
-        typer.echo(f"{event.id}  {channel}  {event.subject}  {event.code}  {event.detail}")
-    if not found:
+    found = run(read)
+    if json_out:
+        write_json(found)
+    elif found:
+        print_table(EVENT_HEADING, [_event(each) for each in found])
+    else:
         typer.echo(f"no event is {state}", err=True)
+
+
+def _event(row: EventRow) -> list[object]:
+    received = tokyo(row.received_at)
+    return [row.id, row.channel, row.subject, received, row.code or "-", row.detail or "-"]
 
 
 @events.command()
@@ -152,7 +202,7 @@ def replay(event_id: Id) -> None:
         clock = Clock()
         return await Inbox(database, Ledger(database, clock), clock).replay(event_id)
 
-    replayed = _with_database(handle)
-    _show(replayed)
+    replayed = run(handle)
+    write_json(replayed)
     if replayed.state != "handled":
         raise typer.Exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,9 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from inventory.commands.common import JsonOut, by_me, now, run
 from inventory.commands.exchange_told import tell_imported
-from inventory.commands.house import JsonOut
-from inventory.commands.ledger_months import now, run
 
 if TYPE_CHECKING:
     from inventory.db import Database
@@ -56,11 +54,6 @@ Quantity = Annotated[
 ]
 Out = Annotated[Path, typer.Option(help="The file.")]
 Raw = Annotated[bool, typer.Option("--raw", help="Text as it is, also what looks like a formula.")]
-
-
-def by_me() -> str:
-    """Who is on record for what the command line does."""
-    return f"command line, {getpass.getuser()}"
 
 
 def table_of(file: Path, name: str, encoding: str | None, columns: Sequence[str] | None) -> Table:

@@ -18,8 +18,6 @@ KEEP_ALIVE_SECONDS = 75
 DATA_DIR = Path(".hikiate")
 ENVIRONMENT_FILE = "environment.json"
 
-JsonOut = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
-
 
 def up(
     port: Annotated[

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from inventory.commands import ledger_months
-from inventory.commands.ledger_months import JsonOut, now, print_table, run
+from inventory.commands.common import JsonOut, now, print_table, run, tokyo
 
 if TYPE_CHECKING:
     from inventory.db import Database
@@ -63,7 +63,7 @@ def show(
         typer.echo(json.dumps(msgspec.to_builtins(found), ensure_ascii=False))
         return
     typer.echo(f"{sku}  {name}".rstrip())
-    typer.echo(f"stock at {_tokyo(when)} (Tokyo)" if when else "stock now")
+    typer.echo(f"stock at {tokyo(when)} (Tokyo)" if when else "stock now")
     print_table(STOCK_HEADING, [_stock_line(place) for place in balance.locations])
     typer.echo(f"\n{len(movements)} movements, newest first")
     print_table(MOVEMENT_HEADING, [_movement_line(row) for row in movements])
@@ -84,10 +84,6 @@ async def _history(
     return found.name, balance, rows
 
 
-def _tokyo(moment: datetime) -> str:
-    return f"{moment.astimezone(TOKYO):%Y-%m-%d %H:%M:%S}"
-
-
 def _stock_line(place: Any) -> list[object]:
     available = place.on_hand - place.reserved if place.sellable else "not for sale"
     return [place.location, place.on_hand, place.reserved, available]
@@ -95,7 +91,7 @@ def _stock_line(place: Any) -> list[object]:
 
 def _movement_line(row: MovementRow) -> list[object]:
     return [
-        _tokyo(row.recorded_at),
+        tokyo(row.recorded_at),
         row.location,
         row.kind,
         f"{row.on_hand_delta:+}" if row.on_hand_delta else "0",
@@ -192,7 +188,7 @@ def verify(
 
 
 def _tell(proof: Proof) -> None:
-    since = f"since the checkpoints of {_tokyo(proof.since)} (Tokyo)" if proof.since else "in all"
+    since = f"since the checkpoints of {tokyo(proof.since)} (Tokyo)" if proof.since else "in all"
     typer.echo(f"{proof.balances} balances, {proof.movements} movements {since}; {proof.seconds} s")
     if proof.month:
         read = ", ".join(proof.months_read) or "none"

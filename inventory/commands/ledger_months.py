@@ -1,61 +1,20 @@
-"""The commands about the ledger's months, and what all ledger commands share."""
+"""The commands about the ledger's months."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inventory.commands.house import settings_here
+from inventory.commands.common import JsonOut, now, print_table, run
 
 if TYPE_CHECKING:
     from inventory.db import Database
 
 MONTH_HEADING = ("month (UTC)", "state", "movements", "MB", "table", "hash")
 
-JsonOut = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 MonthName = Annotated[str, typer.Argument(metavar="MONTH", help="Such as 2026-01.")]
-
-
-def run(work: Callable[[Database], Awaitable[Any]]) -> Any:
-    """Work with the house's database to its end."""
-    from inventory.db import Database
-
-    async def connected() -> Any:
-        database = Database(settings_here().database_url)
-        try:
-            return await work(database)
-        finally:
-            await database.aclose()
-
-    return asyncio.run(connected())
-
-
-def now() -> datetime:
-    """The house's time."""
-    from inventory.clock import Clock
-
-    return Clock().now()
-
-
-def print_table(heading: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns as wide as they need be; numbers stand to the right."""
-    lines = [list(heading), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    right = [bool(rows) and _is_number(cell) for cell in (rows[0] if rows else heading)]
-    for line in lines:
-        shown = []
-        for cell, width, to_right in zip(line, widths, right, strict=True):
-            shown.append(cell.rjust(width) if to_right else cell.ljust(width))
-        typer.echo("  ".join(shown).rstrip())
-
-
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, int) or str(cell).lstrip("+-").isdecimal()
 
 
 def months(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of the command line

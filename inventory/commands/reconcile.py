@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inventory.commands.house import JsonOut, settings_here
+from inventory.commands.common import JsonOut
+from inventory.commands.house import settings_here
 
 if TYPE_CHECKING:
     from inventory.db import Database

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
-from inventory.commands.ledger_months import JsonOut, now, print_table, run
+from inventory.commands.common import JsonOut, now, print_table, run, tokyo, write_json
 
 if TYPE_CHECKING:
     from inventory.db import Database
@@ -61,7 +60,7 @@ def penalties(
 
         _write(chart, penalty_chart.drawn(report, penalty_chart.Format(format_)))
     if json_out:
-        _print_json(report)
+        write_json(report)
     elif csv_out != "-":
         _print_report(report)
 
@@ -118,18 +117,12 @@ def _write(name: str, content: str) -> None:
     typer.echo(f"{len(content)} characters in {name}", err=True)
 
 
-def _print_json(found: Any) -> None:
-    import msgspec
-
-    typer.echo(json.dumps(msgspec.to_builtins(found), ensure_ascii=False, indent=2))
-
-
 def _print_report(report: PenaltyReport) -> None:
     from inventory.penalty_record import tables
 
     typer.echo(
         f"penalties of {report.first_day} to {report.last_day}, Tokyo days;"
-        f" as of {_tokyo(report.as_of)} (Tokyo)"
+        f" as of {tokyo(report.as_of)} (Tokyo)"
     )
     heading = tables.RATES[RATES_FROM:]
     for each in report.channels:
@@ -156,10 +149,6 @@ def _blank(row: Any) -> list[object]:
     return ["-" if cell is None or cell == "" else cell for cell in row]
 
 
-def _tokyo(moment: datetime) -> str:
-    return f"{moment.astimezone(TOKYO):%Y-%m-%d %H:%M:%S}"
-
-
 @reports.command("dry-run")
 def dry_run(
     channel: Annotated[str, typer.Argument(help="The channel's code.")],
@@ -176,7 +165,7 @@ def dry_run(
 
     found = run(ask)
     if json_out:
-        _print_json(found)
+        write_json(found)
         return
     typer.echo(found.sentence)
     typer.echo(f"  now: {found.headroom_before}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from inventory.commands.house import JsonOut, settings_here
+from inventory.commands.common import JsonOut
+from inventory.commands.house import settings_here
 
 if TYPE_CHECKING:
     from rich.table import Table

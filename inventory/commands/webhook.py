@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inventory.commands.house import JsonOut, settings_here
+from inventory.commands.common import JsonOut
+from inventory.commands.house import settings_here
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession

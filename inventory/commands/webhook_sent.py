@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inventory.commands.house import JsonOut
+from inventory.commands.common import JsonOut
 from inventory.commands.webhook import Id, act, noted, show
 
 if TYPE_CHECKING:

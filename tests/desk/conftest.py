@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -10,9 +11,11 @@ from uuid import uuid4
 
 import pytest
 from sqlalchemy import select, text, update
+from typer.testing import CliRunner, Result
 
 from channels.base import Adapter
 from inventory import leases
+from inventory.cli import app
 from inventory.db import Database
 from inventory.facts import AdjustReason, StockAdjusted, StockReceived
 from inventory.inbox import Inbox
@@ -37,6 +40,7 @@ from tests.desk.mall import Mall
 from tests.factories import ChannelFactory, ListingFactory, SkuFactory
 from workers import desk
 
+Hikiate = Callable[..., Awaitable[Result]]
 LEASE_SECONDS = 120
 # Prices at which every order costs the same, so that a story's newest order is the one to go.
 ALL_ALIKE = {"as_of": "2026-11-20", "margin_percent": 0.0, "order_yen": 0, "late_yen": 0}
@@ -271,3 +275,16 @@ async def rakuten(floor: Floor) -> Mall:
     await floor.sell("yahoo", "o-1")
     await floor.sell("rakuten", "o-2")
     return floor.malls["rakuten"]
+
+
+@pytest.fixture
+def hikiate(database_url: str, valkey: str, monkeypatch: pytest.MonkeyPatch) -> Hikiate:
+    """Runs a command in a thread of its own, as it makes a loop of its own."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setenv("REDIS_URL", valkey)
+    monkeypatch.setenv("HIKIATE_SECRET_KEY", "only for tests: forty characters or more")
+
+    async def hikiate(*arguments: str) -> Result:
+        return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments))
+
+    return hikiate

@@ -2,44 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import json
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from defusedxml import ElementTree
-from typer.testing import CliRunner, Result
 
-from inventory.cli import app
 from inventory.clock import Clock
 from inventory.errors import BadInput, NotFound
 from inventory.vocabulary import Party
 from tests.conftest import HandClock
-from tests.desk.conftest import Floor
-
-Hikiate = Callable[..., Awaitable[Result]]
+from tests.desk.conftest import Floor, Hikiate
 
 
 @pytest.fixture
 def clock() -> HandClock:
     """The commands' own clock goes on, so that the shop's must be of today."""
     return HandClock(Clock().now() - timedelta(minutes=10))
-
-
-@pytest.fixture
-def hikiate(database_url: str, valkey: str, monkeypatch: pytest.MonkeyPatch) -> Hikiate:
-    """Runs a command in a thread of its own, as it makes a loop of its own."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setenv("REDIS_URL", valkey)
-    monkeypatch.setenv("HIKIATE_SECRET_KEY", "only for tests: forty characters or more")
-
-    async def hikiate(*arguments: str) -> Result:
-        return await asyncio.to_thread(lambda: CliRunner().invoke(app, arguments))
-
-    return hikiate
 
 
 @pytest.fixture
