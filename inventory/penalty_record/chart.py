@@ -5,6 +5,8 @@ Both are whole in themselves: no script, no font, nothing is loaded from anywher
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -15,8 +17,11 @@ from inventory.penalty_record import tables
 from inventory.penalty_record.report import ChannelPenalties, Day, PenaltyReport
 from inventory.penalty_record.words import amount
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 210, 64, 20, 46, 30
-LABELS = 6
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, LEGEND = 860, 244, 92, 20, 80, 30, 34
+# What fits beside 12 at both edges, at the widest that browsers draw a letter of this size.
+LETTER, BOLD = 7.0, 7.8
+LABELS, STEPS_MAX = 6, 5
+BAR_WIDTH, BAR_HEIGHT, LINE_HEIGHT = 10, 18, 16
 LINE, LIMIT, GRID, INK, BAR = "#1f5fa8", "#b3261e", "#d5d9de", "#222", "#e8a09b"
 
 
@@ -38,14 +43,15 @@ def drawn(report: PenaltyReport, format_: Format) -> str:
 def svg(report: PenaltyReport) -> str:
     """One panel for each channel: its metric by Tokyo day, the limit, and the ends that weigh."""
     panels = [_panel(each, number * HEIGHT) for number, each in enumerate(report.channels)]
-    tall = max(len(panels), 1) * HEIGHT
+    below = max(len(panels), 1) * HEIGHT
+    tall = below + LEGEND
     title = escape(_title(report))
     empty = '<text x="12" y="30">no channel is connected</text>' if not panels else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {tall}" width="{WIDTH}"'
         f' height="{tall}" role="img" font-family="sans-serif" font-size="12" fill="{INK}">'
         f'<title>{title}</title><rect width="{WIDTH}" height="{tall}" fill="#fff"/>'
-        f"{empty}{''.join(panels)}</svg>\n"
+        f"{empty}{''.join(panels)}{_legend(below) if panels else ''}</svg>\n"
     )
 
 
@@ -61,22 +67,58 @@ def _panel(channel: ChannelPenalties, top: int) -> str:
         return f'<g transform="translate(0 {top})">{said}</g>'
     metric = channel.now
     ahead = "no limit" if metric.limit is None else f"limit {amount(metric.limit, metric.unit)}"
-    heading = f"{name}: {metric.name}, {ahead} (as of {metric.as_of})"
+    heading = f"{name}: {metric.name} in {metric.unit}, {ahead} (as of {metric.as_of})"
+    highest = _highest(channel)
     parts = [
-        f'<text x="12" y="18" font-weight="bold">{escape(heading)}</text>',
-        f'<text x="12" y="35">{escape(channel.headroom)}</text>',
-        *_axes(channel, _highest(channel)),
-        *_line(channel.days, _highest(channel)),
+        *_words(heading, channel.headroom),
+        *_axes(channel, highest),
+        *_line(channel.days, highest),
     ]
     return f'<g transform="translate(0 {top})">{"".join(parts)}</g>'
 
 
+def _words(heading: str, said: str) -> list[str]:
+    """Heading and sentence one below the other, each in the lines that it wants, two at most."""
+    lines = [(line, ' font-weight="bold"') for line in _wrapped(heading, BOLD)]
+    lines += [(line, "") for line in _wrapped(said, LETTER)]
+    return [
+        f'<text x="12" y="{18 + LINE_HEIGHT * number}"{style}>{escape(line)}</text>'
+        for number, (line, style) in enumerate(lines)
+    ]
+
+
+def _wrapped(said: str, letter: float) -> list[str]:
+    return textwrap.wrap(said, int((WIDTH - 24) / letter), max_lines=2, placeholder=" …")
+
+
+def _legend(top: int) -> str:
+    """What the marks mean, in one line under the panels."""
+    y = top + 12
+    return (
+        f'<g transform="translate(12 {y})">'
+        f'<path d="M0 0 L24 0" stroke="{LINE}" stroke-width="2"/><text x="30" y="4">metric</text>'
+        f'<path d="M96 0 L120 0" stroke="{LIMIT}" stroke-dasharray="5 4"/>'
+        '<text x="126" y="4">limit</text>'
+        f'<rect x="180" y="-6" width="{BAR_WIDTH}" height="12" fill="{BAR}"/>'
+        '<text x="196" y="4">ends of the day that weigh</text>'
+        f'<circle cx="390" cy="0" r="3" fill="#fff" stroke="{LINE}"/>'
+        '<text x="400" y="4">window begins before our record does</text></g>'
+    )
+
+
 def _highest(channel: ChannelPenalties) -> float:
-    """Where the vertical axis ends."""
+    """The greatest value or limit of the days, at least 1."""
     metrics = [day.metric for day in channel.days if day.metric is not None]
     known = [metric.value for metric in metrics if metric.value is not None]
     known += [metric.limit for metric in metrics if metric.limit is not None]
-    return max([1.0, *known]) * 1.1
+    return max([1.0, *known])
+
+
+def ticks(highest: float) -> list[float]:
+    """Where the vertical axis is marked: two to five even steps of 1, 2 or 5, up to the top."""
+    power = 10.0 ** math.floor(math.log10(highest / 2))
+    step = next(size * power for size in (1, 2, 5, 10) if highest / (size * power) <= STEPS_MAX)
+    return [number * step for number in range(math.ceil(highest / step) + 1)]
 
 
 def _x(number: int, days: int) -> float:
@@ -84,19 +126,17 @@ def _x(number: int, days: int) -> float:
 
 
 def _y(value: float, highest: float) -> float:
-    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / highest)
+    return TOP + (HEIGHT - TOP - BOTTOM) * (1 - value / ticks(highest)[-1])
 
 
 def _axes(channel: ChannelPenalties, highest: float) -> list[str]:
     base, days = _y(0, highest), channel.days
-    unit = channel.now.unit if channel.now else ""
     parts = []
-    for share in (0.0, 0.5, 1.0):
-        value = highest / 1.1 * share
+    for value in ticks(highest):
         y = _y(value, highest)
         parts.append(
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{GRID}"/>'
-            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{amount(value, unit)}</text>'
+            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_figure(value)}</text>'
         )
     step = max(len(days) // LABELS, 1)
     parts += [
@@ -108,6 +148,11 @@ def _axes(channel: ChannelPenalties, highest: float) -> list[str]:
     return parts
 
 
+def _figure(value: float) -> str:
+    """As short as a mark has room for; the unit stands in the heading."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
 def _line(days: Sequence[Day], highest: float) -> list[str]:
     """Bars of ends that weigh, the limit dashed, the value as a line that breaks where unknown."""
     parts, strokes, open_, limits = [], [], False, []
@@ -115,11 +160,7 @@ def _line(days: Sequence[Day], highest: float) -> list[str]:
     for number, day in enumerate(days):
         x, metric = _x(number, len(days)), day.metric
         if day.counted:
-            tall = 18 * day.counted / most
-            parts.append(
-                f'<rect x="{x - 5:.1f}" y="{_y(0, highest) - tall:.1f}" width="10"'
-                f' height="{tall:.1f}" fill="{BAR}"/>'
-            )
+            parts.append(_bar(day, x, _y(0, highest), BAR_HEIGHT * day.counted / most))
         if metric is not None and metric.limit is not None:
             limits.append(f"{x:.1f},{_y(metric.limit, highest):.1f}")
         if metric is None or metric.value is None:
@@ -134,6 +175,14 @@ def _line(days: Sequence[Day], highest: float) -> list[str]:
         parts.insert(0, f'<polyline points="{" ".join(limits)}" {dashes}/>')
     path = f'<path d="{" ".join(strokes)}" fill="none" stroke="{LINE}" stroke-width="2"/>'
     return [path, *parts] if strokes else parts
+
+
+def _bar(day: Day, x: float, base: float, tall: float) -> str:
+    said = f"{day.day}: {day.counted} ended that weigh, of {day.ended}"
+    return (
+        f'<rect x="{x - BAR_WIDTH / 2:.1f}" y="{base - tall:.1f}" width="{BAR_WIDTH}"'
+        f' height="{tall:.1f}" fill="{BAR}"><title>{escape(said)}</title></rect>'
+    )
 
 
 def _dot(day: Day, x: float, y: float) -> str:
@@ -168,8 +217,7 @@ def page(report: PenaltyReport) -> str:
         '<meta http-equiv="Content-Security-Policy"'
         " content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>"
-        f"<p>As of {_local(report.as_of)}. A dashed line is the limit; bars are ends that weigh; a"
-        " hollow dot is a day whose window begins before our record does.</p>"
+        f"<p>As of {_local(report.as_of)}.</p>"
         f"{svg(report)}{''.join(parts)}</body></html>\n"
     )
 
