@@ -16,6 +16,7 @@ from msgspec import Struct
 from inventory import penalties, reasons
 from inventory.demo.case_evidence import Case, Cases, Line
 from inventory.desk import choice, costs
+from inventory.desk.case_figures import units_chosen
 from inventory.desk.costs import Closing, Offer, SetCost, Shop
 from inventory.desk.prices import prices_of
 from inventory.desk.weighing import CLOSES, SALES_DAYS
@@ -58,14 +59,15 @@ def replay(found: Cases, pick: Pick) -> list[Loss]:
         units = _held(found, case, shops, at)
         offers = _offers(found, case, shops, at)
         # What the desk had to cover, were nothing of it covered by its own earlier cases.
-        need = sum(each.detail["units"] for each in case.weighed)
+        names = {"/".join(name) for name in given_up(case)}
+        need = units_chosen([each.detail for each in case.weighed], names)
         need += sum(units.get(order, 0) for order in ours)
         need -= sum(units.get(order, 0) for order in gone)
         able = [offer for offer in offers if offer.order_id not in gone]
         chosen = pick(case, able, shops, max(need, 0))
-        names = tuple((shops[offer.channel_id].code, offer.order_ref) for offer in chosen)
+        told = tuple((shops[offer.channel_id].code, offer.order_ref) for offer in chosen)
         cost = costs.price(chosen, shops, at)
-        losses.append(Loss(orders=names, offers=tuple(chosen), cost=cost))
+        losses.append(Loss(orders=told, offers=tuple(chosen), cost=cost))
         gone |= {offer.order_id: offer for offer in chosen}
         ours |= {each.order_id for each in ours_of(case, offers, shops)}
     return losses

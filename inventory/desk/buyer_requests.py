@@ -6,6 +6,7 @@ Yahoo! the buyer's message with its date and reference; the table's `evidence` s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from inventory.decision_table.evidence import SHOWN_BY_MARKETPLACE, objection
 from inventory.decision_table.words import NOBODY
 from inventory.desk import buyer_evidence, casework
 from inventory.desk.cancellations import order_state
-from inventory.desk.casework import OVERDUE_ALERT, PROPOSED_ALERT
+from inventory.desk.casework import FAILED_ALERT, OVERDUE_ALERT, PROPOSED_ALERT
 from inventory.errors import BadInput, ContentDiffers, NotFound, WrongState
 from inventory.fields import Moment, Text, moment
 from inventory.models import (
@@ -32,9 +33,12 @@ from inventory.reasons import Action, Asker, Market, ReasonRefused, Rule
 from inventory.vocabulary import Kind, Reason
 
 NAME_CHARACTERS_MAX = 100
+# A request of ours that failed is over: nothing is under way, and the order lives on.
+OPEN_TO_A_WISH = frozenset({"proposed", "approved", "refused", "failed"})
 _ANEW: dict[str, Any] = {
     "oversell_id": None,
     "state": "proposed",
+    "attempts": 0,
     "reason": Reason.BUYER_REQUEST.value,
     "decided_by": None,
     "due_at": None,
@@ -81,7 +85,8 @@ async def record(
 ) -> BuyerRequestRow:
     """Put a buyer's wish on record and propose to end the order for it; the same again is one.
 
-    One that the desk let go, as of an order that was locked just then, is proposed again.
+    One that the desk let go, as of an order that was locked just then, or that its channel did not
+    carry out, is proposed again.
     `by` is the key or command that was used. Raises `NotFound`, `BadInput` without a name,
     `ContentDiffers` where another wish is on record, `WrongState` where the order cannot be ended,
     `ReasonRefused` where a buyer's reason would not be the true one.
@@ -103,7 +108,7 @@ async def record(
         raise ReasonRefused(f"{order_ref}: {against}")
     session.add(request)
     await session.flush()
-    await _propose(session, shop, order, request, rule, now)
+    await _propose(session, order, request, rule, now)
     detail = {"channel": channel, "order_ref": order_ref, "person": request.recorded_by}
     audit.note(session, by=by, action="buyer_request", detail=detail, now=now)
     return await _row(session, request, shop, order)
@@ -172,11 +177,14 @@ async def _find(session: AsyncSession, channel: str, order_ref: str) -> tuple[Ch
 
 
 async def _let_go(session: AsyncSession, order_id: int) -> bool:
-    """Whether the desk took the wish back, as it could not be carried out: it may be put again."""
+    """Whether the wish could not be carried out, here or at the channel: it may be put again.
+
+    One that a person has refused may not.
+    """
     found = select(Cancellation.id).where(
         Cancellation.order_id == order_id,
-        Cancellation.state == "refused",
-        Cancellation.decided_by == casework.DESK,
+        (Cancellation.state == "refused") & (Cancellation.decided_by == casework.DESK)
+        | (Cancellation.state == "failed"),
     )
     return await session.scalar(found) is not None
 
@@ -191,42 +199,54 @@ async def _rule(session: AsyncSession, shop: Channel, order: SalesOrder) -> Rule
 
 async def _propose(
     session: AsyncSession,
-    shop: Channel,
     order: SalesOrder,
     request: BuyerRequest,
     rule: Rule,
     now: datetime,
 ) -> None:
-    """Have a person decide; an unsent proposal of the desk for the same order becomes this one."""
-    before = await session.scalar(select(Cancellation).where(Cancellation.order_id == order.id))
-    if before is not None and before.state not in {"proposed", "approved", "refused"}:
-        raise WrongState(f"{order.order_ref}: its cancellation is {before.state} already")
-    held = before is not None and before.state != "refused"
+    """Have a person decide; what the desk has not sent for the order, or in vain, becomes this.
+
+    Its attempts count from nothing, so that a late effect of our own request is not taken for it.
+    """
     values = _ANEW | {"reason_code": rule.reason_code, "proposed_at": now}
-    if before is not None:
-        detail = {"cancellation": before.id, "person": request.recorded_by}
-        casework.note(session, before.oversell_id, "buyer_request", detail, now=now)
-    added = await session.scalar(
-        insert(Cancellation)
-        .values(channel_id=shop.id, order_id=order.id, **values)
-        .on_conflict_do_update(
-            index_elements=["order_id"],
-            set_=values,
-            where=Cancellation.state.in_(("proposed", "approved", "refused")),
-        )
-        .returning(Cancellation.id)
-    )
-    if added is None:
-        raise WrongState(f"{order.order_ref}: its cancellation is under way already")
-    row = await session.get_one(Cancellation, added, populate_existing=True)
-    if held:
-        # What was said of the desk's proposal, and of its deadline, is not true of the wish.
-        await casework.answered(session, PROPOSED_ALERT, row, now)
-        await casework.answered(session, OVERDUE_ALERT, row, now)
-    else:
+    row, added = await _row_for(session, order, values)
+    held = not added and row.state in {"proposed", "approved"}
+    if not added:
+        detail = {"cancellation": row.id, "person": request.recorded_by}
+        casework.note(session, row.oversell_id, "buyer_request", detail, now=now)
+        for name, value in values.items():
+            setattr(row, name, value)
+    # What was said of the desk's proposal, its deadline or its failure is not true of the wish.
+    for kind in (PROPOSED_ALERT, OVERDUE_ALERT, FAILED_ALERT):
+        await casework.answered(session, kind, row, now)
+    if not held:
         await casework.hold_shipping(session, row, now)
     why = f"the buyer asked to cancel, {request.recorded_by} put it on record"
     await casework.call_person(session, PROPOSED_ALERT, row, why, now)
+
+
+async def _row_for(
+    session: AsyncSession, order: SalesOrder, values: Mapping[str, Any]
+) -> tuple[Cancellation, bool]:
+    """The order's cancellation, locked, and whether it was added now. Raises `WrongState`."""
+    # Whoever else proposes the order just now ends before this does, and is seen then.
+    added = await session.scalar(
+        insert(Cancellation)
+        .values(channel_id=order.channel_id, order_id=order.id, **values)
+        .on_conflict_do_nothing(index_elements=["order_id"])
+        .returning(Cancellation.id)
+    )
+    row = (
+        await session.scalars(
+            select(Cancellation)
+            .where(Cancellation.order_id == order.id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+    ).one()
+    if row.state not in OPEN_TO_A_WISH:
+        raise WrongState(f"{order.order_ref}: its cancellation is {row.state} already")
+    return row, added is not None
 
 
 async def _row(

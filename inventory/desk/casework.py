@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import alerts, deliveries
@@ -20,10 +20,19 @@ LEDGER = "ledger"
 # Where a person has to end the order: the reference that says so; nothing is ever sent again.
 BY_HAND = "by hand"
 
+# One worker at a time does the next thing about a case.
+CASE_LOCK = 0x4F56 << 48
+
 PROPOSED_ALERT = "cancellation_proposed"
 BY_HAND_ALERT = "cancellation_by_hand"
 FAILED_ALERT = "cancellation_failed"
 OVERDUE_ALERT = "cancellation_overdue"
+
+
+def case_lock(oversell_id: int, *, wait: bool) -> Select[Any]:
+    """Locks a case until the transaction ends; not to `wait` tells whether it was free."""
+    lock = func.pg_advisory_xact_lock if wait else func.pg_try_advisory_xact_lock
+    return select(lock(CASE_LOCK | oversell_id))
 
 
 def note(

@@ -9,13 +9,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select, text
+from sqlalchemy import exists, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import alerts, reasons
 from inventory.desk import casework
 from inventory.desk.casework import OVERDUE_ALERT, POLICY, PROPOSED_ALERT
-from inventory.models import Alert, BuyerRequest, Cancellation, Channel, SalesOrder
+from inventory.models import BuyerRequest, Cancellation, Channel, SalesOrder
 from inventory.vocabulary import Kind
 
 # A proposal made after its order's deadline still leaves a person this long.
@@ -28,15 +28,34 @@ LAPSE_WARNING = timedelta(hours=48)
 LAPSE_ALERT = "order_lapses"
 DUE_MAX = 200
 
-_LAPSING = text("""
-SELECT DISTINCT o.id, o.order_ref, o.ship_by, h.code AS channel, s.code AS sku, c.id AS oversell
-FROM oversell c JOIN sku s ON s.id = c.sku_id
-JOIN order_part p ON p.sku_id = c.sku_id AND p.reserved > 0
-JOIN sales_order o ON o.id = p.order_id JOIN channel h ON h.id = o.channel_id
-WHERE c.state = 'open' AND c.shortage > 0 AND h.kind = ANY(:kinds) AND NOT o.cancelled
-  AND NOT o.fulfilled_by_channel AND o.ship_by <= :before
-ORDER BY o.ship_by, o.id LIMIT :most
-""").bindparams(bindparam("kinds"))
+# Orders of open cases that lie unshipped for so long; one row for each, by its oldest case.
+_LAPSING = """
+WITH lapsing AS (
+  SELECT DISTINCT ON (o.id) o.id, 'order:' || h.code || '/' || o.order_ref AS subject, o.order_ref,
+    o.ship_by, h.code AS channel, h.kind, s.code AS sku, c.id AS oversell
+  FROM oversell c JOIN sku s ON s.id = c.sku_id
+  JOIN order_part p ON p.sku_id = c.sku_id AND p.reserved > 0
+  JOIN sales_order o ON o.id = p.order_id JOIN channel h ON h.id = o.channel_id
+  JOIN unnest(CAST(:kinds AS text[]), CAST(:before AS timestamptz[])) AS late(kind, before)
+    ON late.kind = h.kind AND o.ship_by <= late.before
+  WHERE c.state = 'open' AND c.shortage > 0 AND NOT o.cancelled AND NOT o.fulfilled_by_channel
+  ORDER BY o.id, c.id
+)
+"""
+_TO_FIRE = text(f"""{_LAPSING}
+SELECT * FROM lapsing l WHERE NOT EXISTS (SELECT FROM alert a
+  WHERE a.kind = :alert AND a.subject = l.subject AND a.rule_id IS NULL AND a.state = 'open')
+ORDER BY l.ship_by, l.id LIMIT :most
+""")  # noqa: S608 -- constants
+_TO_CLOSE = text(f"""{_LAPSING}
+SELECT a.subject FROM alert a WHERE a.kind = :alert AND a.rule_id IS NULL AND a.state = 'open'
+  AND NOT EXISTS (SELECT FROM lapsing l WHERE l.subject = a.subject)
+ORDER BY a.subject LIMIT :most
+""")  # noqa: S608 -- constants
+_ASKED = or_(
+    SalesOrder.buyer_asked_to_cancel.is_(True),
+    exists().where(BuyerRequest.order_id == Cancellation.order_id),
+)
 
 
 def decide_by(kind: Kind, ship_by: datetime | None, *, hours: int, now: datetime) -> datetime:
@@ -70,13 +89,26 @@ def escalate_at(proposed_at: datetime, decide_by: datetime) -> datetime:
 
 
 async def tend(session: AsyncSession, now: datetime) -> int:
-    """Escalate proposals before their deadline, and approve those whose policy says so at it."""
+    """Escalate proposals before their deadline, and approve those whose policy says so at it.
+
+    At most 200 of each kind of work a call; what is done makes room for the rest.
+    """
+    # `escalate_at`, given that the deadline is near: half of the time is over.
+    calls = Cancellation.decide_by - now <= now - Cancellation.proposed_at
+    ends = (Cancellation.decide_by <= now) & (Channel.desk_policy != "review") & ~_ASKED
     rows = await session.scalars(
         select(Cancellation)
-        .where(Cancellation.state == "proposed", Cancellation.decide_by <= now + ESCALATE_BEFORE)
+        .join(Channel, Channel.id == Cancellation.channel_id)
+        .join(SalesOrder, SalesOrder.id == Cancellation.order_id)
+        .where(
+            Cancellation.state == "proposed",
+            Cancellation.decide_by <= now + ESCALATE_BEFORE,
+            ends | Cancellation.escalated_at.is_(None) & calls,
+        )
         .order_by(Cancellation.decide_by, Cancellation.id)
         .limit(DUE_MAX)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, of=Cancellation)
+        .execution_options(populate_existing=True)
     )
     done = 0
     for row in rows.all():
@@ -113,31 +145,27 @@ async def _tend(
 
 async def _lapsing(session: AsyncSession, now: datetime) -> int:
     """Call a person for orders of open cases that their marketplace is about to end by itself."""
-    done, subjects = 0, set()
-    for kind, after in LAPSES.items():
-        values = {"kinds": [kind.value], "before": now - after + LAPSE_WARNING, "most": DUE_MAX}
-        for row in await session.execute(_LAPSING, values):
-            subject = f"order:{row.channel}/{row.order_ref}"
-            subjects.add(subject)
-            detail: dict[str, Any] = {
-                "oversell": row.oversell,
-                "channel": row.channel,
-                "order_ref": row.order_ref,
-                "sku": row.sku,
-                "ends_at": (row.ship_by + after).isoformat(),
-                "why": "the marketplace ends it by itself then, and that counts: ship it or decide",
-            }
-            if await alerts.fire(
-                session, kind=LAPSE_ALERT, subject=subject, detail=detail, now=now
-            ):
-                casework.note(session, row.oversell, "escalated", detail, now=now)
-                done += 1
-    held = await session.scalars(
-        select(Alert.subject)
-        .where(Alert.kind == LAPSE_ALERT, Alert.state == "open")
-        .order_by(Alert.subject)
-    )
-    for subject in held.all():
-        if subject not in subjects:
-            done += await alerts.close(session, kind=LAPSE_ALERT, subject=subject, now=now)
+    values = {
+        "kinds": [kind.value for kind in LAPSES],
+        "before": [now - after + LAPSE_WARNING for after in LAPSES.values()],
+        "alert": LAPSE_ALERT,
+        "most": DUE_MAX,
+    }
+    done = 0
+    for row in (await session.execute(_TO_FIRE, values)).all():
+        detail: dict[str, Any] = {
+            "oversell": row.oversell,
+            "channel": row.channel,
+            "order_ref": row.order_ref,
+            "sku": row.sku,
+            "ends_at": (row.ship_by + LAPSES[Kind(row.kind)]).isoformat(),
+            "why": "the marketplace ends it by itself then, and that counts: ship it or decide",
+        }
+        if await alerts.fire(
+            session, kind=LAPSE_ALERT, subject=row.subject, detail=detail, now=now
+        ):
+            casework.note(session, row.oversell, "escalated", detail, now=now)
+            done += 1
+    for subject in (await session.scalars(_TO_CLOSE, values)).all():
+        done += await alerts.close(session, kind=LAPSE_ALERT, subject=subject, now=now)
     return done

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import reasons
 from inventory.desk import casework, deadlines
+from inventory.desk.cancellations import lock
 from inventory.desk.casework import DESK, POLICY, PROPOSED_ALERT
 from inventory.models import Cancellation, Channel, SalesOrder
 from inventory.penalty_record import standings
@@ -57,8 +58,9 @@ WHERE p.sku_id = :sku AND p.reserved > 0 AND p.location_id = ANY(:pool)
   AND (x.id IS NULL OR x.state = 'refused' AND x.decided_by = :desk OR x.id = ANY(:own))
   AND NOT o.id = ANY(:waiting)
   AND (CAST(:orders AS bigint[]) IS NULL OR o.id = ANY(CAST(:orders AS bigint[])))
-GROUP BY o.id, h.kind, lines.open_units, lines.shipped_units
-ORDER BY o.cancellable AND h.kind = ANY(:kinds) AND lines.shipped_units = 0 DESC,
+GROUP BY o.id, x.id, h.kind, lines.open_units, lines.shipped_units
+ORDER BY coalesce(x.id = ANY(:own), false) DESC,
+  o.cancellable AND h.kind = ANY(:kinds) AND lines.shipped_units = 0 DESC,
   o.ordered_at DESC, o.id DESC
 LIMIT :most
 """).bindparams(bindparam("pool"), bindparam("kinds"))
@@ -76,7 +78,8 @@ async def candidates(
     """Live orders that hold units of the SKU, those that may be cancelled first, newest first.
 
     Orders that wait for supply are left out. A cancellation that the desk itself withdrew does not
-    stand in the way, nor do those of the case that are named as its `own`; any other does.
+    stand in the way, nor do those of the case that are named as its `own`, which come before all
+    others; any other does. At most 500.
     """
     rows = await session.execute(
         _CANDIDATES,
@@ -171,6 +174,18 @@ async def propose(
         why = "the buyer has asked to cancel" if order.buyer_asked else "a person must decide"
         await casework.call_person(session, PROPOSED_ALERT, row, why, now)
     return True
+
+
+async def price_anew(
+    session: AsyncSession, cancellation_id: int, weighed: Mapping[str, Any]
+) -> None:
+    """Note what a proposal that stays costs now that it was weighed with others.
+
+    One that somebody decides just now keeps the figures by which it is decided.
+    """
+    row = await lock(session, cancellation_id, "proposed")
+    if row is not None:
+        row.cost, row.runner_up = weighed["cost"], weighed["runner_up"]
 
 
 def _chosen(row: Cancellation, order: Candidate, channel: str) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from sqlalchemy import RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import penalties
-from inventory.desk import choice, costs
+from inventory.desk import choice, costs, keeping
 from inventory.desk.choice import Choice
 from inventory.desk.costs import Closing, Offer, OrderCost, SetCost, Shop
+from inventory.desk.keeping import Anew
 from inventory.desk.prices import prices_of
 from inventory.desk.proposals import Candidate
 from inventory.models import Channel
@@ -55,6 +56,10 @@ class Weighed(Struct, frozen=True, kw_only=True):
     def choose(self, units: int) -> Choice:
         """The least of all sets that cover so many units."""
         return choice.choose(self.offers, self.shops, units, self.now)
+
+    def choose_anew(self, units: int, proposed: Collection[int]) -> Anew:
+        """The least of all sets, where some of the orders are proposed already."""
+        return keeping.choose_anew(self.offers, self.shops, units, self.now, proposed=proposed)
 
     def price(self, offers: Sequence[Offer]) -> SetCost:
         """What a set costs under the same model."""

@@ -75,3 +75,24 @@ async def test_of_a_shop_that_reviews_only_holds_that_are_over_are_given_back(
     await floor.damage("MUG", 1)
     await floor.work()
     assert await floor.states() == {"o-1": "submitted"}
+
+
+async def test_a_basket_that_nobody_paid_goes_before_an_order_that_is_only_proposed(
+    floor: Floor,
+) -> None:
+    await floor.set_channel("rakuten", desk_policy="review")
+    await floor.receive("MUG", 2)
+    await hold(floor, "b-1", 1)
+    await floor.sell("rakuten", "o-1")
+    await floor.damage("MUG", 1)
+    await floor.work()
+    assert await floor.states() == {"o-1": "proposed"}
+
+    floor.later(15 * 60)
+    await floor.work(2)
+
+    assert await floor.states() == {"o-1": "refused"}
+    assert await floor.messages("shipping.release") == ["o-1"]
+    told = await floor.rows(select(Delivery).where(Delivery.event == "reservation.released"))
+    assert [row.body["reservation_ref"] for row in told] == ["b-1"]
+    assert (await floor.case()).state == "closed"
