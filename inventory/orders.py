@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from inventory.booking.book import Book
-from inventory.facts import CancellationReceived, OrderObserved, ShipmentSeen
+from inventory.facts import CancellationReceived, ShipmentSeen
 
 
 @dataclass(slots=True)
@@ -42,6 +42,7 @@ class Line:
     shipped: int = 0
     unit_price: int | None = None
     ended_at: datetime | None = None
+    lowered: int = 0
     recipe: dict[int, int] = field(default_factory=dict)
     parts: Parts = field(default_factory=dict)
 
@@ -49,6 +50,11 @@ class Line:
         """Set the line's SKU: units once taken stay with theirs, whatever is said later."""
         if not self.parts:
             self.sku_id, self.recipe = sku_id, dict(recipe)
+
+    def note_ordered(self, units: int) -> None:
+        """Note how many units are ordered now, and how many fewer those are than ever before."""
+        self.lowered = max(self.lowered + self.ordered - units, 0)
+        self.ordered = units
 
     @property
     def open(self) -> int:
@@ -112,7 +118,7 @@ def take_sale(
         line = order.line(told.line_ref)
         line.name_sku(told.sku_id, told.recipe)
         line.listing_id = told.listing_id
-        line.ordered = told.quantity
+        line.note_ordered(told.quantity)
         line.unit_price = told.unit_price
         line.ended_at = order.cancelled_at if order.cancelled else line.ended_at
         if order.shipped:  # it left before we were told what was ordered
@@ -123,6 +129,8 @@ def take_cancellation(order: Order, fact: CancellationReceived, now: datetime) -
     """Note what was cancelled: the whole order, or units of some lines."""
     if not fact.lines:
         end_order(order, by=fact.by, reason=fact.reason, now=now)
+    elif not order.cancelled:
+        order.cancelled_by, order.cancel_reason = fact.by, fact.reason
     for told in fact.lines:
         line = order.line(told.line_ref)
         line.cancelled += told.quantity
@@ -137,44 +145,6 @@ def take_shipment(order: Order, fact: ShipmentSeen) -> None:
         order.shipped = True
         for line in order.lines.values():
             line.shipped += line.open
-
-
-Found = Mapping[str, tuple[int, int, Mapping[int, int]]]
-
-
-def take_snapshot(order: Order, fact: OrderObserved, found: Found, now: datetime) -> None:
-    """Make the order's numbers those that the channel shows; a line it no longer shows is 0.
-
-    `found` is channel SKU → listing id, SKU id and recipe of those that we know.
-    """
-    seen = fact.order
-    order.ordered_at = seen.ordered_at
-    order.seen_at = seen.observed_at
-    order.hint = seen.hint
-    order.buyer_asked_to_cancel = seen.buyer_asked_to_cancel
-    order.cancellable = seen.cancellable
-    order.fulfilled_by_channel = seen.fulfilled_by_channel
-    order.ship_by = seen.ship_by
-    shown = {line.line_ref for line in seen.lines}
-    for line_ref, line in order.lines.items():
-        if line_ref not in shown:
-            line.ordered = line.shipped
-    for told in seen.lines:
-        if told.channel_sku not in found:
-            continue
-        listing_id, sku_id, recipe = found[told.channel_sku]
-        line = order.line(told.line_ref)
-        line.name_sku(sku_id, recipe)
-        line.listing_id = listing_id
-        if told.cancelled > line.cancelled:
-            line.ended_at = now
-        line.ordered, line.cancelled, line.shipped = told.quantity, told.cancelled, told.shipped
-        line.unit_price = told.unit_price
-    if seen.cancelled:
-        by = seen.cancelled_by.value if seen.cancelled_by else None
-        end_order(order, by=by, reason=seen.cancel_reason, now=now)
-    else:
-        order.cancelled = False
 
 
 def end_order(order: Order, *, by: str | None, reason: str | None, now: datetime) -> None:

@@ -19,8 +19,10 @@ def take_past(order: Order, fact: PastOrder) -> None:
     order.fulfilled_by_channel = seen.fulfilled_by_channel
     for told in seen.lines:
         line = order.line(told.line_ref)
-        line.ordered, line.cancelled, line.shipped = told.quantity, told.cancelled, told.shipped
+        line.note_ordered(told.quantity)
+        line.cancelled, line.shipped = told.cancelled, told.shipped
         line.unit_price = told.unit_price
+    by = seen.cancelled_by.value if seen.cancelled_by else None
+    order.cancelled_by, order.cancel_reason = by, seen.cancel_reason
     if seen.cancelled:
-        by = seen.cancelled_by.value if seen.cancelled_by else None
         end_order(order, by=by, reason=seen.cancel_reason, now=seen.ordered_at)

@@ -1,117 +1,51 @@
 """Each marketplace's metric as a pure model: where a shop stands, and what one more cancel does.
 
-Every threshold is a setting with an as-of date: defaults stand here, `channel.metrics` overrides
-them. The marketplaces publish little of this, and most pages carry no date.
+The thresholds stand in `inventory/penalty_record/rules.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from fractions import Fraction
 from math import ceil, floor
-from typing import Annotated, Any, ClassVar, Literal
 
-import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from inventory.clock import JST, tokyo_midnight
-from inventory.errors import SettingWrong
-from inventory.vocabulary import Kind
+from inventory.penalty_record.rules import (
+    RULES,
+    AmazonRules,
+    AnyRules,
+    RakutenRules,
+    RateRules,
+    ShopifyRules,
+    YahooRules,
+    rules_of,
+)
 
-STEPS = (35, 55, 75, 80, 100)
-Percent = Annotated[float, Meta(ge=0, le=100)]
-
-
-class Rules(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What all metrics have: the day their thresholds were looked up, and our history's start.
-
-    `history_from` None means that our history starts with the channel's connection.
-    """
-
-    name: ClassVar[str]
-    as_of: date
-    history_from: Annotated[datetime, Meta(tz=True)] | None = None
-
-
-class RateRules(Rules, frozen=True, kw_only=True):
-    """Cancelled orders in percent of all orders of the last `window_days` (24-hour days).
-
-    The rate must stay below `limit_percent`; None means that the marketplace publishes no limit
-    and the shop has set none. `count_by` says which date puts a cancellation into the window.
-    """
-
-    window_days: Annotated[int, Meta(ge=1, le=366)]
-    limit_percent: Percent | None
-    count_by: Literal["order_date", "cancel_date"]
-
-
-class AmazonRules(RateRules, frozen=True, kw_only=True):
-    """Seller Central help 200285210 (Japan): under 2.5 % in 7 days, orders that the shop ships.
-
-    UNCONFIRMED: that the window holds orders placed in it (the page reads so), not cancellations.
-    """
-
-    as_of: date = date(2026, 11, 1)
-    name: ClassVar[str] = "cancel_rate_7_days"
-    window_days: Annotated[int, Meta(ge=1, le=366)] = 7
-    limit_percent: Percent | None = 2.5
-    count_by: Literal["order_date", "cancel_date"] = "order_date"
+__all__ = [
+    "RULES",
+    "AmazonRules",
+    "AnyRules",
+    "GivenUp",
+    "Metric",
+    "RakutenRules",
+    "RateRules",
+    "ShopifyRules",
+    "Standing",
+    "YahooRules",
+    "allowed_cancels",
+    "in_window",
+    "metric",
+    "own_window_end",
+    "rules_of",
+    "standing",
+    "window_start",
+]
 
 
-class YahooRules(RateRules, frozen=True, kw_only=True):
-    """Yahoo! Shopping store rating page: cancellations by the store over orders of 30 days.
-
-    The level at which it turns red is not published: the limit is the shop's own setting.
-    UNCONFIRMED: that the date of the cancellation decides. Prank and split orders, which the page
-    leaves out, cannot be told from others here.
-    """
-
-    as_of: date = date(2026, 11, 1)
-    name: ClassVar[str] = "cancel_rate_30_days"
-    window_days: Annotated[int, Meta(ge=1, le=366)] = 30
-    limit_percent: Percent | None = None
-    count_by: Literal["order_date", "cancel_date"] = "cancel_date"
-
-
-class RakutenRules(Rules, frozen=True, kw_only=True):
-    """RMS violation points of a year that starts on 1 January, Asia/Tokyo.
-
-    UNCONFIRMED: that every cancellation for want of stock scores 15; `probability` 1.0 shows the
-    worst case. `points_before` were scored earlier in the year in which our history starts; None
-    means that nobody has said.
-    """
-
-    as_of: date = date(2024, 3, 1)
-    name: ClassVar[str] = "violation_points"
-    points_per_cancel: Annotated[int, Meta(ge=0, le=100)] = 15
-    probability: Annotated[float, Meta(ge=0, le=1)] = 1.0
-    steps: Annotated[tuple[Annotated[int, Meta(ge=1)], ...], Meta(min_length=1)] = STEPS
-    points_before: Annotated[int, Meta(ge=0, le=1000)] | None = None
-
-
-class ShopifyRules(Rules, frozen=True, kw_only=True):
-    """Card fees that Shopify Payments keeps when an order is refunded, in yen and calendar month.
-
-    The percentage differs by plan, so there is no default. `captured` "at_order" is the worst case;
-    a payment that is only captured at shipment costs nothing to give up.
-    """
-
-    as_of: date = date(2026, 11, 1)
-    name: ClassVar[str] = "card_fees_lost_this_month"
-    fee_percent: Percent | None = None
-    captured: Literal["at_order", "at_shipment"] = "at_order"
-
-
-AnyRules = AmazonRules | YahooRules | RakutenRules | ShopifyRules
-RULES: Mapping[Kind, type[AnyRules]] = {
-    Kind.AMAZON: AmazonRules,
-    Kind.YAHOO: YahooRules,
-    Kind.RAKUTEN: RakutenRules,
-    Kind.SHOPIFY: ShopifyRules,
-}
-# These say what our own books hold, not what a marketplace demands.
-_UNDATED = {"history_from", "points_before", "fee_percent", "captured"}
+_TICK = timedelta(microseconds=1)
 
 
 class Metric(Struct, frozen=True, kw_only=True):
@@ -144,30 +78,15 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 class GivenUp(Struct, frozen=True, kw_only=True):
-    """One order given up: when placed, when cancelled, and worth how many yen (None: unknown)."""
+    """An order given up, or a part of one: when placed, when ended, its yen (None: unknown).
 
+    `order` names the order: its parts and its end count as one. None: an order of its own.
+    """
+
+    order: int | None = None
     ordered_at: datetime | None
     ended_at: datetime
     yen: int | None
-
-
-def rules_of(kind: Kind, metrics: Mapping[str, Any]) -> AnyRules | None:
-    """The rules of a channel: defaults with `channel.metrics` over them. None: no metric.
-
-    Raises `SettingWrong`, also when a threshold is given without its `as_of` date.
-    """
-    shape = RULES.get(kind)
-    if shape is None:
-        return None
-    if metrics.keys() - _UNDATED and "as_of" not in metrics:
-        raise SettingWrong("metrics", expected="as_of, the date of the thresholds", found="others")
-    try:
-        rules = msgspec.convert(dict(metrics), type=shape)
-    except msgspec.ValidationError as error:
-        raise SettingWrong("metrics", expected=str(error), found="other") from error
-    if isinstance(rules, RakutenRules) and list(rules.steps) != sorted(set(rules.steps)):
-        raise SettingWrong("metrics", expected="steps in rising order", found="others")
-    return rules
 
 
 def window_start(rules: AnyRules, now: datetime) -> datetime:
@@ -187,22 +106,49 @@ def _within(rules: AnyRules, start: datetime, moment: datetime, now: datetime) -
     return (start < moment if isinstance(rules, RateRules) else start <= moment) and moment <= now
 
 
+def _moment(rules: AnyRules, end: GivenUp) -> datetime | None:
+    """The date that puts an end into a window."""
+    by_order_date = isinstance(rules, RateRules) and rules.count_by == "order_date"
+    return end.ordered_at if by_order_date else end.ended_at
+
+
+def own_window_end(rules: AnyRules, end: GivenUp, *, now: datetime) -> datetime | None:
+    """Where the last window ends that holds this end; None if the one that ends now holds it.
+
+    Of a year or a month that is its last moment. None, too, for an end without a date.
+    """
+    moment = _moment(rules, end)
+    if moment is None or moment > now or in_window(rules, moment, now):
+        return None
+    if isinstance(rules, RateRules):
+        return moment + timedelta(days=rules.window_days) - _TICK
+    local = moment.astimezone(JST).replace(day=1)
+    year = isinstance(rules, RakutenRules)
+    last = local.replace(month=12) if year else local
+    return tokyo_midnight((last + timedelta(days=31)).replace(day=1)) - _TICK
+
+
 def standing(
-    rules: AnyRules, orders: int, given_up: Sequence[GivenUp], *, now: datetime
+    rules: AnyRules,
+    orders: int,
+    given_up: Sequence[GivenUp],
+    *,
+    now: datetime,
+    known_at: datetime | None = None,
 ) -> Standing:
     """What lies in the window that ends now. `orders` were placed in it, given up or not.
 
-    An end that comes after now is not known yet, whichever date counts.
+    An end that comes after now, or after `known_at`, is not known yet, whichever date counts.
     """
-    by_order_date = isinstance(rules, RateRules) and rules.count_by == "order_date"
-    inside, start = [], window_start(rules, now)
+    known, inside, start = known_at or now, [], window_start(rules, now)
     for each in given_up:
-        moment = each.ordered_at if by_order_date else each.ended_at
-        if moment is not None and each.ended_at <= now and _within(rules, start, moment, now):
+        moment = _moment(rules, each)
+        if moment is not None and each.ended_at <= known and _within(rules, start, moment, now):
             inside.append(each)
     return Standing(
         orders=orders,
-        counted=len(inside),
+        counted=len({each.order for each in inside} - {None})
+        + sum(each.order is None for each in inside),
         yen=sum(each.yen or 0 for each in inside),
         unpriced=sum(each.yen is None for each in inside),
     )

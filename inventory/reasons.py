@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import product
 
-from inventory.decision_table import amazon, malls, others
+from inventory.decision_table import amazon, malls, others, parts
 from inventory.decision_table.evidence import Evidence, objection
 from inventory.decision_table.words import (
     Action,
@@ -91,6 +91,7 @@ ROWS: tuple[Row, ...] = (
     *malls.YAHOO,
     *others.SHOPIFY,
     *others.OWN,
+    *parts.ROWS,
     *others.WITHOUT_ADAPTER,
     *others.FORBIDDEN,
 )

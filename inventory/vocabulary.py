@@ -56,7 +56,8 @@ class OrderSeen(Struct, frozen=True, kw_only=True):
     `observed_at` is when the channel was asked (the start of the call): of two snapshots the later
     wins. `hint` is the adapter's own short text for the state it saw in a list (status and last
     change); an order whose hint has not changed need not be fetched again. `cancellable` says
-    whether the channel would still accept a cancellation by the shop. No buyer data (L13).
+    whether the channel would still accept a cancellation by the shop. `cancelled_by` and
+    `cancel_reason` are of its end; while it lives on, of units that ended. No buyer data (L13).
     """
 
     order_ref: str

@@ -195,9 +195,13 @@ def _executed(item: wire.OrderItem) -> wire.CancellationExecution | None:
 
 
 def _ending(order: wire.Order) -> tuple[Party | None, str | None]:
-    """Who ended a cancelled order, and why, as the first item that says so."""
+    """Who ended an order or units of it, and why, as the first item that says so.
+
+    Of an order that lives on nothing is said where its items were ended by different parties.
+    """
     executions = [one for item in order.order_items if (one := _executed(item)) is not None]
-    if not executions or order.fulfillment.fulfillment_status != "CANCELLED":
+    agreed = len({(one.cancelled_by, one.cancel_reason) for one in executions}) == 1
+    if not executions or not (agreed or order.fulfillment.fulfillment_status == "CANCELLED"):
         return None, None
     reason = executions[0].cancel_reason
     by = CANCELLED_BY.get(executions[0].cancelled_by or "")

@@ -66,7 +66,8 @@ SELECT sku_id, due_on, sum(expected - received) AS units FROM inbound_supply
 WHERE sku_id = ANY(:ids) AND NOT ended AND received < expected
 GROUP BY sku_id, due_on ORDER BY sku_id, due_on
 """)
-# Listings of the SKU itself come first, then those of kits that hold it, however deep.
+# Listings of the SKU itself come first, then those of kits that hold it, however deep. To a shop
+# that was never live nothing is sent: there, what it shows by itself.
 _SELLS = text("""
 WITH RECURSIVE sold (sku_id, as_sku) AS (
   SELECT id, id FROM unnest(CAST(:ids AS int[])) AS id
@@ -74,7 +75,8 @@ WITH RECURSIVE sold (sku_id, as_sku) AS (
   SELECT d.sku_id, k.kit_id FROM sold d JOIN kit_part k ON k.part_id = d.as_sku
 )
 SELECT * FROM (
-  SELECT d.sku_id, c.code AS channel, l.channel_sku, l.quantity_published AS shows,
+  SELECT d.sku_id, c.code AS channel, l.channel_sku, CASE WHEN c.frozen AND c.live_at IS NULL
+      THEN l.quantity_known ELSE l.quantity_published END AS shows,
     CASE WHEN d.as_sku <> d.sku_id THEN s.code END AS as_kit,
     row_number() OVER (PARTITION BY d.sku_id ORDER BY d.as_sku <> d.sku_id, c.id, l.id) AS place
   FROM sold d JOIN listing l ON l.sku_id = d.as_sku JOIN channel c ON c.id = l.channel_id

@@ -19,17 +19,21 @@ from inventory.recipes import CONTENT
 SLICE_DAYS = 7
 SLICE_SKUS = 5_000
 
-# Units ordered less those cancelled, by the Tokyo day of the order. Of what is no kit, the units
+# Units ordered less those cancelled, by the Tokyo day of the order; of an order that ended as a
+# whole, which need not say so of each line, those that had left. Of what is no kit, the units
 # that orders took, those in kits included; of a kit, its own lines. Orders that channels fulfil by
-# themselves take nothing here, and orders from before a connection name no SKU.
+# themselves take nothing here, and orders from before a connection name no SKU. A shop that is only
+# looked at sells from the same pile: its orders take stock, and count here as they do in stock.
 _SOLD = text("""
 WITH placed AS (
-  SELECT o.id, (o.ordered_at AT TIME ZONE 'Asia/Tokyo')::date AS day
+  SELECT o.id, o.cancelled, (o.ordered_at AT TIME ZONE 'Asia/Tokyo')::date AS day
   FROM channel c JOIN sales_order o ON o.channel_id = c.id
   WHERE o.ordered_at >= :since AND o.ordered_at < :until
     AND NOT o.past AND NOT o.fulfilled_by_channel
 ), line AS (
-  SELECT l.order_id, l.line_ref, l.sku_id, p.day, greatest(l.ordered - l.cancelled, 0) AS units
+  SELECT l.order_id, l.line_ref, l.sku_id, p.day,
+    CASE WHEN p.cancelled THEN least(l.shipped, l.ordered)
+      ELSE greatest(l.ordered - l.cancelled, 0) END AS units
   FROM placed p JOIN order_line l ON l.order_id = p.id
 ), took AS (
   SELECT p.order_id, p.line_ref, p.sku_id, max(p.per_unit) AS per_unit

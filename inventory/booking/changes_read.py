@@ -133,7 +133,8 @@ async def _read_orders(
         return {}
     lines = await connection.fetch(
         "SELECT order_id, line_ref, sku_id, listing_id, ordered, cancelled, shipped, unit_price,"
-        " ended_at FROM order_line WHERE order_id = ANY($1::bigint[]) ORDER BY order_id, line_ref",
+        " ended_at, lowered FROM order_line WHERE order_id = ANY($1::bigint[])"
+        " ORDER BY order_id, line_ref",
         list(orders),
     )
     for row in lines:

@@ -41,13 +41,13 @@ WHERE o.channel_id = n.channel_id AND o.order_ref = n.order_ref
 """  # noqa: S608 -- constants
 _LINES = """
 INSERT INTO order_line (order_id, line_ref, sku_id, listing_id, ordered, cancelled, shipped,
-  unit_price, ended_at, ordered_at)
+  unit_price, ended_at, ordered_at, lowered)
 SELECT * FROM unnest($1::bigint[], $2::text[], $3::int[], $4::int[], $5::int[], $6::int[],
-  $7::int[], $8::int[], $9::timestamptz[], $10::timestamptz[])
+  $7::int[], $8::int[], $9::timestamptz[], $10::timestamptz[], $11::int[])
 ON CONFLICT (order_id, line_ref) DO UPDATE SET sku_id = excluded.sku_id,
   listing_id = excluded.listing_id, ordered = excluded.ordered, cancelled = excluded.cancelled,
   shipped = excluded.shipped, unit_price = excluded.unit_price, ended_at = excluded.ended_at,
-  ordered_at = excluded.ordered_at
+  ordered_at = excluded.ordered_at, lowered = excluded.lowered
 """
 _PARTS = """
 INSERT INTO order_part (order_id, line_ref, sku_id, location_id, per_unit, reserved, shipped)
@@ -168,6 +168,7 @@ async def _write_lines(connection: Connection, orders: Sequence[Order]) -> None:
             line.unit_price,
             line.ended_at,
             order.ordered_at,
+            line.lowered,
         )
         for order in orders
         for line in order.lines.values()

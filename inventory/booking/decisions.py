@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from inventory import facts as f
-from inventory import orders, past
+from inventory import observed, orders, past
 from inventory.booking import stockroom
 from inventory.booking.page import Hold, Page, Refusal
 from inventory.facts import GRANTED, RECORDED, Outcome, Status
@@ -135,7 +135,7 @@ def _observe(page: Page, fact: f.OrderObserved) -> Outcome:
         sku_id = page.sku(code).id
         found[channel_sku] = (listing_id, sku_id, page.recipe(sku_id))
     order = page.order(fact.channel_id, fact.order.order_ref)
-    orders.take_snapshot(order, fact, found, page.now)
+    observed.take_snapshot(order, fact, found, page.now)
     order.revision += 1
     order.digest = digest
     first = order.revision == 1

@@ -86,7 +86,9 @@ class SalesOrder(Base):
 class OrderLine(Base):
     """One line of an order: units ordered, cancelled and shipped so far.
 
-    `ended_at` is when we last heard that units of the line were cancelled.
+    `ended_at` is when we last heard that units of the line were cancelled. `lowered` are units that
+    the channel no longer shows and never called cancelled. `ends_recorded` are units whose end is
+    in the penalty record: what has ended beyond them is to be put there.
     """
 
     __tablename__ = "order_line"
@@ -100,7 +102,17 @@ class OrderLine(Base):
     unit_price: Mapped[int | None]
     ordered_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
-    __table_args__ = (Index(None, "listing_id", "ordered_at"), Index(None, "sku_id"))
+    lowered: Mapped[int] = mapped_column(server_default="0")
+    ends_recorded: Mapped[int] = mapped_column(server_default="0")
+    __table_args__ = (
+        Index(None, "listing_id", "ordered_at"),
+        Index(None, "sku_id"),
+        Index(
+            "ix_order_line_unrecorded",
+            "order_id",
+            postgresql_where=text("lowered + LEAST(cancelled, ordered - shipped) > ends_recorded"),
+        ),
+    )
 
 
 class OrderPart(Base):

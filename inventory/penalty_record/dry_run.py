@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,7 +14,7 @@ from inventory.desk import cancellations
 from inventory.errors import NotFound
 from inventory.models import Cancellation, Channel, PenaltyEntry, SalesOrder
 from inventory.penalties import Metric
-from inventory.penalty_record import dry_cost, entries, standings, words
+from inventory.penalty_record import counted, dry_cost, entries, own_window, standings, words
 from inventory.reasons import Action, Asker, OrderState, Rule
 from inventory.vocabulary import Kind
 
@@ -102,8 +102,24 @@ async def dry_run(
         raise NotFound(f"{channel_code} has no order {order_ref} in our record")
     state = await cancellations.order_state(session, order)
     rule = reasons.decide(Kind(channel.kind), state, Asker.SHOP_OUT_OF_STOCK)
-    before, after = await _metrics(session, channel, order, state, rule, now)
-    return await _answer(session, channel, order, state, rule, (before, after), now)
+    weighs = _weighs(Kind(channel.kind), state, rule)
+    before, after = await _metrics(session, channel, order, state, weighs=weighs, now=now)
+    answer = await _answer(session, channel, order, state, rule, (before, after), now)
+    this = await counted.given_up_at(session, order.id, now)
+    judged = structs.replace(rule, weighs=weighs and state is not OrderState.CANCELLED)
+    own = await own_window.change(session, channel, this, judged, now)
+    if own is None:
+        return answer
+    return structs.replace(answer, sentence=f"{answer.sentence}; {own.said}")
+
+
+def _weighs(kind: Kind, state: OrderState, rule: Rule) -> bool:
+    """What must wait, or what a person ends, weighs as all does that the shop ends.
+
+    What has left the house ends as a return, which is in no metric.
+    """
+    ended = reasons.decide(kind, OrderState.CANCELLED, Asker.SHOP_OUT_OF_STOCK)
+    return rule.weighs or (state in _ENDABLE and ended.weighs)
 
 
 async def _metrics(
@@ -111,7 +127,8 @@ async def _metrics(
     channel: Channel,
     order: SalesOrder,
     state: OrderState,
-    rule: Rule,
+    *,
+    weighs: bool,
     now: datetime,
 ) -> tuple[Metric | None, Metric | None]:
     """Before and after; the same where it would weigh nothing, or has ended already."""
@@ -121,10 +138,6 @@ async def _metrics(
     if state is OrderState.CANCELLED:
         metric = await standings.metric_now(session, channel, now)
         return metric, metric
-    # What must wait, or what a person ends, weighs as all does that the shop ends; what has left
-    # the house ends as a return, which is in no metric.
-    ended = reasons.decide(Kind(channel.kind), OrderState.CANCELLED, Asker.SHOP_OUT_OF_STOCK)
-    weighs = rule.weighs or (state in _ENDABLE and ended.weighs)
     return found.before, found.after if weighs else found.before
 
 
@@ -187,11 +200,12 @@ async def _stock(session: AsyncSession, order_id: int) -> tuple[StockBack, ...]:
 
 
 def _worth(lines: list[dict[str, Any]]) -> int | None:
-    """Yen of what was ordered; None as soon as one price is unknown."""
-    ordered = [line for line in lines if line["ordered"]]
+    """Yen of what was ordered, without parts that ended; None as soon as one price is unknown."""
+    units = {line["line_ref"]: line["units"] + line["shipped"] for line in lines}
+    ordered = [line for line in lines if units[line["line_ref"]]]
     if not ordered or any(line["unit_price"] is None for line in ordered):
         return None
-    return sum(int(line["unit_price"]) * int(line["ordered"]) for line in ordered)
+    return sum(int(line["unit_price"]) * int(units[line["line_ref"]]) for line in ordered)
 
 
 _MAY = {

@@ -24,8 +24,22 @@ PART = "_yen"
 # What giving up a part would have saved stands beside the cost, and is no part of it.
 _BESIDE = frozenset({TOTAL, "part_saves_yen"})
 
+# What an order (`o`) was worth that ended as a whole: all that was ever ordered, but for parts that
+# ended before it and have entries of their own. Unknown as soon as one price is.
+WORTH = """((SELECT CASE WHEN bool_and(l.unit_price IS NOT NULL)
+    THEN cast(sum(cast(l.unit_price AS bigint) * (l.ordered + l.lowered)) AS bigint) END
+  FROM order_line l WHERE l.order_id = o.id AND l.ordered + l.lowered > 0)
+- (SELECT CASE WHEN count(*) = count(e.worth_yen)
+    THEN cast(coalesce(sum(e.worth_yen), 0) AS bigint) END
+  FROM penalty_entry e WHERE e.order_id = o.id AND e.part > 0))"""
+
 _LINES = text("""
-SELECT l.line_ref, g.channel_sku, s.code AS sku, l.ordered, l.cancelled, l.shipped, l.unit_price
+SELECT l.line_ref, g.channel_sku, s.code AS sku, l.ordered, l.cancelled, l.shipped, l.unit_price,
+  greatest(l.ordered + l.lowered - l.shipped - coalesce((
+    SELECT sum(cast(ended ->> 'units' AS int))
+    FROM penalty_entry e CROSS JOIN LATERAL jsonb_array_elements(e.lines) AS ended
+    WHERE e.order_id = l.order_id AND e.part > 0 AND ended ->> 'line_ref' = l.line_ref
+  ), 0), 0) AS units
 FROM order_line l LEFT JOIN listing g ON g.id = l.listing_id LEFT JOIN sku s ON s.id = l.sku_id
 WHERE l.order_id = :order ORDER BY l.line_ref
 """)
@@ -45,9 +59,23 @@ def thresholds_of(rules: AnyRules | None) -> dict[str, Any] | None:
 
 
 async def lines_of(session: AsyncSession, order_id: int) -> list[dict[str, Any]]:
-    """An order's lines as they are now. A line of an order from before our time names no SKU."""
+    """An order's lines as they are now. A line of an order from before our time names no SKU.
+
+    `units` are those that end, or would, with the whole order: not those of parts that ended.
+    """
     rows = await session.execute(_LINES, {"order": order_id})
     return [dict(row) for row in rows.mappings()]
+
+
+_RECORD = text("""
+UPDATE order_line SET ends_recorded = lowered + least(cancelled, ordered - shipped)
+WHERE order_id = :order AND lowered + least(cancelled, ordered - shipped) > ends_recorded
+""")
+
+
+async def record_ends(session: AsyncSession, order_id: int) -> None:
+    """Note that all units of the order that have ended so far are on record."""
+    await session.execute(_RECORD, {"order": order_id})
 
 
 def cost_of(

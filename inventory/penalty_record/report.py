@@ -16,7 +16,7 @@ from inventory.errors import BadInput, NotFound
 from inventory.models import Channel
 from inventory.penalties import Metric
 from inventory.penalty_record import costs as penalty_costs
-from inventory.penalty_record import series, standings, words
+from inventory.penalty_record import own_window, series, standings, words
 from inventory.penalty_record.costs import Cost
 from inventory.vocabulary import Kind
 
@@ -38,7 +38,8 @@ DAYS = {Period.WEEK: 7, Period.MONTH: 30}
 class Day(Struct, frozen=True, kw_only=True):
     """One Tokyo day of a channel, and the metric at its end (of today: now).
 
-    `orders` were placed in it, `ended` ended in it unshipped, `counted` of those weigh.
+    `orders` were placed in it; `ended` ended in it unshipped, as a whole or in part, and `counted`
+    of those weigh. An order of which parts ended is one.
     """
 
     day: date
@@ -52,7 +53,8 @@ class ChannelPenalties(Struct, frozen=True, kw_only=True):
     """One channel over the period. `headroom` says in words how much room is left now.
 
     `under_way` are orders being given up that are not on record yet. `now` is null where the
-    marketplace has no metric.
+    marketplace has no metric. `notes` tell of ends in the period that lie outside of the window of
+    their day, what they did to their own: at most 20.
     """
 
     channel: str
@@ -62,15 +64,20 @@ class ChannelPenalties(Struct, frozen=True, kw_only=True):
     under_way: int
     days: tuple[Day, ...]
     cost: Cost
+    notes: tuple[str, ...] = ()
 
 
 class CauseRow(Struct, frozen=True, kw_only=True):
-    """Orders that ended unshipped, by SKU and cause. `sku` null: from before our time there."""
+    """Orders that ended unshipped, by SKU and cause. `sku` null: from before our time there.
+
+    `parts` are ends of a part of an order; each order is one in `orders`, however many it had.
+    """
 
     channel: str
     sku: str | None
     cause: str
     orders: int
+    parts: int
     units: int
     counted: int
 
@@ -185,16 +192,17 @@ FROM sales_order WHERE channel_id = ANY(:ids) AND NOT fulfilled_by_channel
   AND ordered_at >= :since AND ordered_at < :until GROUP BY 1, 2
 """)
 _ENDED = text("""
-SELECT channel_id, cast(ended_at AT TIME ZONE 'Asia/Tokyo' AS date) AS day, count(*) AS ended,
-  count(*) FILTER (WHERE weighs) AS counted
+SELECT channel_id, cast(ended_at AT TIME ZONE 'Asia/Tokyo' AS date) AS day,
+  count(DISTINCT order_id) AS ended, count(DISTINCT order_id) FILTER (WHERE weighs) AS counted
 FROM penalty_entry WHERE channel_id = ANY(:ids) AND ended_at >= :since AND ended_at < :until
 GROUP BY 1, 2
 """)
 _CAUSES = text("""
-SELECT c.code AS channel, line ->> 'sku' AS sku, p.cause, count(DISTINCT p.id) AS orders,
-  coalesce(sum(greatest(cast(line ->> 'ordered' AS int) - cast(line ->> 'shipped' AS int), 0)), 0)
-    AS units,
-  count(DISTINCT p.id) FILTER (WHERE p.weighs) AS counted
+SELECT c.code AS channel, line ->> 'sku' AS sku, p.cause,
+  count(DISTINCT p.order_id) AS orders, count(DISTINCT p.id) FILTER (WHERE p.part > 0) AS parts,
+  coalesce(sum(coalesce(cast(line ->> 'units' AS int),
+    greatest(cast(line ->> 'ordered' AS int) - cast(line ->> 'shipped' AS int), 0))), 0) AS units,
+  count(DISTINCT p.order_id) FILTER (WHERE p.weighs) AS counted
 FROM penalty_entry p JOIN channel c ON c.id = p.channel_id
 LEFT JOIN LATERAL jsonb_array_elements(p.lines) AS line ON true
 WHERE p.channel_id = ANY(:ids) AND p.ended_at >= :since AND p.ended_at < :until
@@ -244,4 +252,5 @@ async def _channel(
         under_way=under_way,
         days=tuple(days),
         cost=cost,
+        notes=tuple(await own_window.notes(session, shop.id, since=span.since, until=span.until)),
     )

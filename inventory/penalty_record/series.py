@@ -12,22 +12,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from inventory import penalties
 from inventory.models import Channel
 from inventory.penalties import AnyRules, GivenUp, Metric, RateRules
-from inventory.penalty_record import standings
+from inventory.penalty_record import counted, entries
 
 MOMENTS_MAX = 400
 _TICK = timedelta(microseconds=1)
 
-_GIVEN_UP = text("""
-SELECT o.ordered_at, p.ended_at, cast(worth.yen AS bigint) AS yen FROM penalty_entry p
-JOIN cancellation x ON x.id = p.cancellation_id JOIN sales_order o ON o.id = x.order_id
-CROSS JOIN LATERAL (
-  SELECT CASE WHEN bool_and(l.unit_price IS NOT NULL)
-    THEN sum(cast(l.unit_price AS bigint) * l.ordered) END AS yen
-  FROM order_line l WHERE l.order_id = o.id AND l.ordered > 0
-) worth
+_GIVEN_UP = text(f"""
+SELECT p.order_id, o.ordered_at, p.ended_at,
+  CASE WHEN p.part > 0 THEN p.worth_yen ELSE {entries.WORTH} END AS yen
+FROM penalty_entry p JOIN sales_order o ON o.id = p.order_id
 WHERE p.channel_id = :channel AND p.weighs AND greatest(o.ordered_at, p.ended_at) >= :start
   AND p.ended_at <= :until
-""")
+""")  # noqa: S608 -- constants
 # One pass over the orders, however many moments there are: how many lie between two edges.
 _PLACED = text("""
 SELECT width_bucket(ordered_at, CAST(:edges AS timestamptz[])) AS place, count(*) AS orders
@@ -45,7 +41,7 @@ async def metrics_at(
 
     None: the marketplace has no metric. At most 400 moments. Raises `SettingWrong`.
     """
-    rules = standings.rules_of(channel)
+    rules = counted.rules_of(channel)
     if rules is None:
         return None
     if len(moments) > MOMENTS_MAX:
@@ -54,7 +50,7 @@ async def metrics_at(
         return []
     given_up = await _given_up(session, channel.id, rules, moments)
     orders = await _orders(session, channel.id, rules, moments)
-    known_from = standings.known_from(channel)
+    known_from = counted.known_from(channel)
     return [
         penalties.metric(
             rules,
@@ -72,7 +68,7 @@ async def _given_up(
     start = min(penalties.window_start(rules, moment) for moment in moments)
     values = {"channel": channel_id, "start": start, "until": max(moments)}
     return [
-        GivenUp(ordered_at=row.ordered_at, ended_at=row.ended_at, yen=row.yen)
+        GivenUp(order=row.order_id, ordered_at=row.ordered_at, ended_at=row.ended_at, yen=row.yen)
         for row in await session.execute(_GIVEN_UP, values)
     ]
 

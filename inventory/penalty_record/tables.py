@@ -16,6 +16,7 @@ from inventory.exports import FORMULA
 from inventory.penalties import Metric
 from inventory.penalty_record import costs, entries, words
 from inventory.penalty_record.report import ChannelPenalties, PenaltyReport
+from inventory.reasons import Extent
 
 ENTRIES_MAX = 10_000
 MEDIA_TYPE = "text/csv; charset=utf-8"
@@ -33,12 +34,12 @@ RATES = (
     *("channel", "kind", "day", "metric", "value", "unit", "limit", "headroom", "as_of"),
     *("history_complete", "orders", "ended", "counted"),
 )
-CAUSES = ("channel", "sku", "cause", "orders", "units", "counted")
+CAUSES = ("channel", "sku", "cause", "orders", "parts", "units", "counted")
 ENTRIES = (
-    *("ended_at", "channel", "kind", "order_ref", "lines", "cause", "reason_code"),
+    *("ended_at", "channel", "kind", "order_ref", "extent", "lines", "cause", "reason_code"),
     *("counts_against_metric", "weighs", "metric", "unit", "before", "after", "limit"),
     *("headroom_before", "headroom_after", "as_of", "history_complete", "worth_yen", "cost_yen"),
-    *("cost_parts", "source"),
+    *("cost_parts", "own_window", "source"),
 )
 _ENTRIES = text("""
 SELECT p.*, c.code AS channel, c.kind FROM penalty_entry p JOIN channel c ON c.id = p.channel_id
@@ -90,7 +91,7 @@ def rates(channel: ChannelPenalties) -> list[Row]:
 def causes(report: PenaltyReport) -> list[Row]:
     """One row for each channel, SKU and cause."""
     return [
-        (row.channel, row.sku, row.cause, row.orders, row.units, row.counted)
+        (row.channel, row.sku, row.cause, row.orders, row.parts, row.units, row.counted)
         for row in report.causes
     ]
 
@@ -98,8 +99,10 @@ def causes(report: PenaltyReport) -> list[Row]:
 def _entry(row: Any) -> Row:
     before, after = row["metric_before"] or {}, row["metric_after"] or {}
     parts = entries.parts_of(row["cost"])
+    # Of entries made before parts were told apart, all that was ordered.
     lines = [
-        f"{line['sku'] or line['channel_sku'] or line['line_ref']} x{line['ordered']}"
+        f"{line['sku'] or line['channel_sku'] or line['line_ref']}"
+        f" x{line.get('units', line['ordered'])}"
         for line in row["lines"]
     ]
     return (
@@ -107,6 +110,7 @@ def _entry(row: Any) -> Row:
         row["channel"],
         row["kind"],
         row["order_ref"],
+        (Extent.PART if row["part"] else Extent.WHOLE).value,
         "; ".join(lines),
         row["cause"],
         row["reason_code"],
@@ -124,6 +128,7 @@ def _entry(row: Any) -> Row:
         row["worth_yen"],
         entries.total_of(row["cost"]),
         "; ".join(f"{name} {yen}" for name, yen in sorted(parts.items()) if yen),
+        (row["own_window"] or {}).get("said"),
         row["source"],
     )
 
@@ -155,6 +160,7 @@ def _cell(value: Any) -> Any:
 def sentences(channel: ChannelPenalties) -> list[str]:
     """What stands above a channel's days: the metric now, the room left, the cost."""
     said = [f"headroom: {channel.headroom}", f"cost: {costs.in_words(channel.cost)}"]
+    said += channel.notes
     if channel.now is None:
         return said
     return [f"now: {standing(channel.now)}", *said]

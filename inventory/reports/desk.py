@@ -91,7 +91,12 @@ class Oversell(OversellRow, frozen=True, kw_only=True):
 
 
 class PenaltyRow(Struct, frozen=True, kw_only=True):
-    """What one order that ended did to the marketplace's metric; both null where it has none.
+    """What an order's end, or that of a part, did to the metric; both null where there is none.
+
+    `part` is 0 for the whole order, whose cancellation is named; else the number of the part of it
+    that ended while the rest lived on, with the case of the shortage that it was for, if any. Each
+    line has the `units` of it that ended so. `own_window` has the metric of the window that the end
+    belongs to, in words too, where it lies outside of the one that ended then.
 
     A metric has its value, unit, limit, headroom (how many more stay below) and as-of date.
     `thresholds` are the rules it was computed by. `weighs`: the metric is computed with it.
@@ -100,7 +105,9 @@ class PenaltyRow(Struct, frozen=True, kw_only=True):
     """
 
     id: int
-    cancellation_id: int
+    cancellation_id: int | None
+    part: int
+    oversell_id: int | None
     channel: str
     order_ref: str
     reason_code: str
@@ -111,6 +118,7 @@ class PenaltyRow(Struct, frozen=True, kw_only=True):
     weighs: bool
     metric_before: dict[str, Any] | None
     metric_after: dict[str, Any] | None
+    own_window: dict[str, Any] | None
     thresholds: dict[str, Any] | None
     worth_yen: int | None
     cost: dict[str, Any] | None
@@ -138,9 +146,9 @@ FROM cancellation x JOIN channel c ON c.id = x.channel_id JOIN sales_order o ON 
 """
 
 _PENALTIES = """
-SELECT p.id, p.cancellation_id, c.code AS channel, p.order_ref, p.reason_code,
-  p.cause, p.source, p.lines, p.counts_against_metric, p.weighs, p.metric_before, p.metric_after,
-  p.thresholds, p.worth_yen, p.cost, p.ended_at, p.recorded_at
+SELECT p.id, p.cancellation_id, p.part, p.oversell_id, c.code AS channel, p.order_ref,
+  p.reason_code, p.cause, p.source, p.lines, p.counts_against_metric, p.weighs, p.metric_before,
+  p.metric_after, p.own_window, p.thresholds, p.worth_yen, p.cost, p.ended_at, p.recorded_at
 FROM penalty_entry p JOIN channel c ON c.id = p.channel_id
 """
 

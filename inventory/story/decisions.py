@@ -34,6 +34,7 @@ _WORDS = {
     "submitted": "the cancellation was sent",
     "confirmed": "the channel shows the order as cancelled",
     "ended_by_others": "somebody else ended the order",
+    "part_ended": "a part of an order ended, and the rest lives on",
     "needs_person": "a person was called",
     "closed_by_channel": "the channel keeps the item closed",
     "closed": "the case was closed",

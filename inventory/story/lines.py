@@ -117,8 +117,10 @@ def _decisions(story: OversellStory) -> list[str]:
 def _given_up(story: OversellStory) -> list[str]:
     said = ["", "what it cost"]
     for each in story.given_up:
-        said.append(f"  {each.channel} {each.order_ref}: {each.state}{_counts(each)}")
+        state = f"{each.units} units of it ended" if each.units is not None else each.state
+        said.append(f"  {each.channel} {each.order_ref}: {state}{_counts(each)}")
         said += [f"    {line}" for line in _metric(each.metric_before, each.metric_after)]
+        said += [f"    {each.own_window['said']}"] if each.own_window else []
         said += [f"    cost: {_cost(each)}"]
         if each.runner_up:
             said.append(f"    runner-up: {_runner_up(each.runner_up)}")
@@ -152,7 +154,7 @@ def _cost(each: GivenUp) -> str:
     as_of = (each.cost or {}).get("as_of")
     said += f", prices as of {as_of}" if as_of else ""
     worth = "worth unknown" if each.worth_yen is None else f"worth {each.worth_yen:,} yen"
-    return f"{said}; the order was {worth}"
+    return f"{said}; {'the order was' if each.units is None else 'they were'} {worth}"
 
 
 def _runner_up(found: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory.models import Fact, Listing
 from inventory.models import Oversell as Case
-from inventory.penalty_record import costs
+from inventory.penalty_record import costs, entries
 from inventory.penalty_record.costs import Cost
 from inventory.recipes import kits_holding
 from inventory.reconcile import rotation
@@ -37,10 +37,12 @@ class GivenUp(Struct, frozen=True, kw_only=True):
     """An order given up, or being so, for the case: what it did to the metric and what it cost.
 
     `entry` is its penalty entry once it has ended; until then the metrics are foreseen. `cost` has
-    its parts in whole yen, null where it is not known. `runner_up` is the choice that lost.
+    its parts in whole yen, null where it is not known. `runner_up` is the choice that lost. Where
+    only a part of the order ended, `cancellation` is null, and `units` are those of the part.
     """
 
-    cancellation: int
+    cancellation: int | None
+    units: int | None
     channel: str
     order_ref: str
     state: str
@@ -48,6 +50,7 @@ class GivenUp(Struct, frozen=True, kw_only=True):
     entry: int | None
     metric_before: dict[str, Any] | None
     metric_after: dict[str, Any] | None
+    own_window: dict[str, Any] | None
     worth_yen: int | None
     cost: dict[str, Any] | None
     runner_up: dict[str, Any] | None
@@ -138,28 +141,38 @@ async def _listing_ids(session: AsyncSession, sku_id: int) -> list[int]:
     return [row.id for row in found]
 
 
-_GIVEN_UP = text("""
-SELECT x.id AS cancellation, c.code AS channel, o.order_ref, x.state, p.counts_against_metric,
-  p.id AS entry, coalesce(p.metric_before, x.metric_before) AS metric_before,
-  coalesce(p.metric_after, x.metric_after) AS metric_after,
-  coalesce(p.worth_yen, worth.yen) AS worth_yen,
+_GIVEN_UP = text(f"""
+SELECT x.id AS cancellation, NULL AS units, c.code AS channel, o.order_ref, x.state,
+  p.counts_against_metric, p.id AS entry,
+  coalesce(p.metric_before, x.metric_before) AS metric_before,
+  coalesce(p.metric_after, x.metric_after) AS metric_after, p.own_window,
+  coalesce(p.worth_yen, {entries.WORTH}) AS worth_yen,
   CASE WHEN p.id IS NULL THEN to_jsonb(x) -> 'cost' ELSE p.cost END AS cost,
   to_jsonb(x) -> 'runner_up' AS runner_up
 FROM cancellation x JOIN channel c ON c.id = x.channel_id JOIN sales_order o ON o.id = x.order_id
 LEFT JOIN penalty_entry p ON p.cancellation_id = x.id
-CROSS JOIN LATERAL (
-  SELECT CASE WHEN bool_and(l.unit_price IS NOT NULL)
-    THEN cast(sum(cast(l.unit_price AS bigint) * l.ordered) AS bigint) END AS yen
-  FROM order_line l WHERE l.order_id = o.id AND l.ordered > 0
-) worth
 WHERE x.oversell_id = :case ORDER BY x.id LIMIT 500
+""")  # noqa: S608 -- constants
+_PARTS = text("""
+SELECT NULL AS cancellation, c.code AS channel, p.order_ref, 'part_ended' AS state,
+  p.counts_against_metric, p.id AS entry, p.metric_before, p.metric_after, p.own_window,
+  p.worth_yen, p.cost,
+  NULL AS runner_up,
+  (SELECT cast(sum(cast(line ->> 'units' AS int)) AS int) FROM jsonb_array_elements(p.lines) line)
+    AS units
+FROM penalty_entry p JOIN channel c ON c.id = p.channel_id
+WHERE p.oversell_id = :case AND p.part > 0 ORDER BY p.id LIMIT 500
 """)
 _LOST = {"refused", "failed"}
 
 
 async def _given_up(session: AsyncSession, oversell_id: int) -> list[GivenUp]:
-    rows = await session.execute(_GIVEN_UP, {"case": oversell_id})
-    return [GivenUp(**row) for row in rows.mappings()]
+    """Whole orders first, then parts of orders."""
+    found: list[GivenUp] = []
+    for query in (_GIVEN_UP, _PARTS):
+        rows = await session.execute(query, {"case": oversell_id})
+        found += [GivenUp(**row) for row in rows.mappings()]
+    return found
 
 
 def _cost(given_up: Sequence[GivenUp]) -> Cost:

@@ -114,6 +114,7 @@ async def test_penalties_are_on_record(
     await save(
         PenaltyEntry(
             cancellation_id=1,
+            order_id=1,
             channel_id=1,
             order_ref="o-1",
             reason_code="NoInventory",
@@ -138,6 +139,8 @@ async def test_penalties_are_on_record(
             {
                 "id": 1,
                 "cancellation_id": 1,
+                "part": 0,
+                "oversell_id": None,
                 "channel": "web",
                 "order_ref": "o-1",
                 "reason_code": "NoInventory",
@@ -148,6 +151,7 @@ async def test_penalties_are_on_record(
                 "weighs": True,
                 "metric_before": metric,
                 "metric_after": metric | {"value": 0.6},
+                "own_window": None,
                 "thresholds": {"limit_percent": 2.5},
                 "worth_yen": 12_000,
                 "cost": {"margin_yen": 300, "total_yen": 300},

@@ -55,6 +55,7 @@ async def test_the_report_answers_in_json_table_and_picture(
             "sku": "MUG",
             "cause": "shop_out_of_stock",
             "orders": 1,
+            "parts": 0,
             "units": 2,
             "counted": 1,
         }

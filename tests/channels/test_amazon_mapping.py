@@ -127,7 +127,23 @@ def test_one_item_of_two_cancelled() -> None:
     seen = mapping.order_from(payload, observed_at=NOW)
 
     assert [line.cancelled for line in seen.lines] == [0, 2]
-    assert (seen.cancelled, seen.cancelled_by) == (False, None)
+    assert (seen.cancelled, seen.cancelled_by) == (False, Party.BUYER)
+
+
+def test_items_that_different_parties_ended_name_nobody() -> None:
+    gone = {"quantityFulfilled": 0, "quantityUnfulfilled": 0}
+    items = [
+        item(
+            orderItemId=str(number),
+            cancellation={"cancellationExecution": {"cancelledBy": by}},
+            fulfillment=gone,
+        )
+        for number, by in enumerate(("BUYER", "MERCHANT"))
+    ]
+
+    seen = mapping.order_from(order(*items, item(orderItemId="9")), observed_at=NOW)
+
+    assert (seen.cancelled, seen.cancelled_by, seen.cancel_reason) == (False, None, None)
 
 
 def test_a_partly_shipped_order_cannot_be_cancelled() -> None:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
-from importlib import import_module
 from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import text
 
-from inventory.models import PenaltyEntry
 from inventory.penalty_record import costs, entries
 from inventory.story import oversell
 from inventory.vocabulary import Party
@@ -136,28 +133,3 @@ async def test_what_the_desk_reckoned_is_copied_as_it_stands(floor: Floor) -> No
     async with floor.database.sessions() as session:
         [line] = await entries.lines_of(session, order_id)
     assert (line["sku"], line["unit_price"]) == ("MUG", 1000)
-
-
-async def test_entries_made_before_the_record_had_lines_are_filled_by_the_migration(
-    floor: Floor,
-) -> None:
-    """The statements of migration 0010, on entries as they were before it."""
-    migration = import_module("inventory.migrations.versions.0010_penalty_record")
-    await floor.receive("MUG", 50)
-    await ended(floor, "yahoo", "o-1", Party.SELLER, "210", lines={"MUG": 2})
-    await ended(floor, "yahoo", "o-2", Party.SELLER, "100")
-    async with floor.database.transaction() as session:
-        await session.execute(text("DELETE FROM penalty_entry WHERE order_ref = 'o-2'"))
-        await session.execute(text("UPDATE penalty_entry SET lines = '[]', cause = ''"))
-        for statement in (migration._FILL, migration._HARMLESS, migration._LINES):
-            await session.execute(text(statement))
-
-    first, second = sorted(await floor.entries(), key=lambda entry: str(entry.order_ref))
-    assert isinstance(first, PenaltyEntry)
-    assert (first.cause, first.lines[0]["sku"], first.worth_yen) == (
-        "shop_out_of_stock",
-        "MUG",
-        2000,
-    )
-    assert (second.counts_against_metric, second.weighs) == ("no", False)
-    assert (second.cause, second.ended_at.date()) == ("buyer_request", date(2026, 11, 21))

@@ -41,7 +41,7 @@ async def test_the_report_is_a_table_json_csv_and_a_picture(
     assert done.exit_code == 0, done.output
     assert "now: cancel_rate_30_days 50 %, no limit (as of 2026-11-01)" in done.output
     assert "headroom: no limit is set: 50 % now" in done.output
-    assert "yahoo    MUG  shop_out_of_stock       1      1        1" in done.output
+    assert "yahoo    MUG  shop_out_of_stock       1      0      1        1" in done.output
 
     done = await hikiate("report", "penalties", "--period", "month", "--json", "--channel", "yahoo")
     [yahoo] = json.loads(done.stdout)["channels"]

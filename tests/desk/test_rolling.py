@@ -10,9 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory.db import Database
-from inventory.desk import endings
+from inventory.desk import endings, part_endings
 from inventory.models import Channel, OrderLine, SalesOrder
 from inventory.penalty_record import report, series, standings
 from inventory.penalty_record.report import Period
@@ -38,17 +39,33 @@ ENDS: dict[str, set[Kind]] = {
 STEPS = (35, 55, 75, 80, 100)
 
 
+UNITS = 3
+
+
 class Drawn(Struct, frozen=True, kw_only=True):
-    """One order of a drawn history: when placed, by whom ended and when, worth how much."""
+    """One order of three units: when placed, by whom ended and when, a unit worth how much.
+
+    Of `parts` each is one unit that ended before, and by whom.
+    """
 
     placed: datetime
     ended: datetime | None
     by: str
     yen: int | None
     by_channel: bool
+    parts: list[tuple[datetime, str]] = []
 
-    def weighs(self, kind: Kind) -> bool:
-        return self.ended is not None and kind in ENDS[self.by] and not self.by_channel
+    @property
+    def ends(self) -> list[tuple[datetime, str, int | None]]:
+        """When, by whom, and worth how much."""
+        found = [(at, by, self.yen) for at, by in self.parts]
+        rest = None if self.yen is None else self.yen * (UNITS - len(self.parts))
+        return found if self.ended is None else [*found, (self.ended, self.by, rest)]
+
+    def weighing(self, kind: Kind) -> list[tuple[datetime, int | None]]:
+        if self.by_channel:
+            return []
+        return [(at, yen) for at, by, yen in self.ends if kind in ENDS[by]]
 
 
 MOMENTS = st.sampled_from(EDGES) | st.integers(0, 90 * 24 * 60).map(
@@ -63,7 +80,13 @@ def drawn_orders(draw: st.DrawFn) -> Drawn:
     ended = None
     if draw(st.booleans()):
         ended = min(max(draw(MOMENTS) + draw(NUDGES), placed), NOW)
+    heard = st.tuples(MOMENTS, st.sampled_from(sorted(ENDS)))
+    parts = [
+        (min(max(at, placed), ended or NOW), by)
+        for at, by in sorted(draw(st.lists(heard, max_size=UNITS - 1)))
+    ]
     return Drawn(
+        parts=parts,
         placed=placed,
         ended=ended,
         by=draw(st.sampled_from(sorted(ENDS))),
@@ -86,9 +109,6 @@ async def kept(database: Database, kind: Kind, metrics: Any, history: list[Drawn
                 order_ref=f"o-{number}",
                 ordered_at=each.placed,
                 recorded_at=each.placed,
-                cancelled=each.ended is not None,
-                cancelled_at=each.ended,
-                cancelled_by=each.by if each.ended else None,
                 fulfilled_by_channel=each.by_channel,
             )
             for number, each in enumerate(history)
@@ -96,33 +116,60 @@ async def kept(database: Database, kind: Kind, metrics: Any, history: list[Drawn
         session.add_all(rows)
         await session.flush()
         session.add_all(
-            OrderLine(order_id=row.id, line_ref="1", ordered=1, cancelled=0, unit_price=each.yen)
+            OrderLine(
+                order_id=row.id,
+                line_ref="1",
+                ordered=UNITS,
+                cancelled=0,
+                shipped=0,
+                lowered=0,
+                unit_price=each.yen,
+            )
             for row, each in zip(rows, history, strict=True)
         )
         await session.flush()
         for row, each in zip(rows, history, strict=True):
-            if each.ended is not None:
-                await endings.observe(session, row.id, NOW)
+            await ended(session, row, each)
         return int(channel.id)
+
+
+async def ended(session: AsyncSession, order: SalesOrder, drawn: Drawn) -> None:
+    """The desk finds each part, and the end, when it has come."""
+    line = await session.get_one(OrderLine, (order.id, "1"))
+    for at, by in drawn.parts:
+        line.cancelled, line.ended_at, order.cancelled_by = line.cancelled + 1, at, by
+        await session.flush()
+        assert await part_endings.observe(session, order.id, NOW)
+        assert not await part_endings.observe(session, order.id, NOW)
+        await session.refresh(line)
+    if drawn.ended is not None:
+        order.cancelled, order.cancelled_at, order.cancelled_by = True, drawn.ended, drawn.by
+        line.cancelled = UNITS
+        await session.flush()
+        assert await endings.observe(session, order.id, NOW)
 
 
 def recount(kind: Kind, by: str, history: list[Drawn], moment: datetime) -> float | None:
     """The metric by counting through a list, in the marketplace's own words."""
-    gone = [o for o in history if o.weighs(kind) and o.ended is not None and o.ended <= moment]
+    gone = [
+        (o, [(at, yen) for at, yen in o.weighing(kind) if at <= moment])
+        for o in history
+        if not o.by_channel
+    ]
     tokyo = moment + timedelta(hours=9)
     if kind is Kind.RAKUTEN:
         year = datetime(tokyo.year, 1, 1, tzinfo=UTC) - timedelta(hours=9)
-        return 15 * sum(o.ended >= year for o in gone if o.ended)
+        return 15 * sum(any(at >= year for at, _ in ends) for _, ends in gone)
     if kind is Kind.SHOPIFY:
         month = datetime(tokyo.year, tokyo.month, 1, tzinfo=UTC) - timedelta(hours=9)
-        lost = [o.yen for o in gone if o.ended and o.ended >= month]
+        lost = [yen for _, ends in gone for at, yen in ends if at >= month]
         if None in lost:
             return None
         return (sum(yen or 0 for yen in lost) * 34 + 500) // 1000
     start = moment - timedelta(days=7 if kind is Kind.AMAZON else 30)
     placed = [o for o in history if start < o.placed <= moment and not o.by_channel]
-    when = [o.placed if by == "order_date" else o.ended for o in gone]
-    counted = sum(at is not None and start < at <= moment for at in when)
+    when = [[o.placed if by == "order_date" else at for at, _ in ends] for o, ends in gone]
+    counted = sum(any(start < at <= moment for at in each) for each in when)
     return 100 * counted / len(placed) if placed else None
 
 
@@ -173,8 +220,8 @@ def recounted(kind: Kind, history: list[Drawn], day: date) -> tuple[int, int, in
 
     return (
         sum(on(o.placed) and not o.by_channel for o in history),
-        sum(on(o.ended) for o in history),
-        sum(on(o.ended) and o.weighs(kind) for o in history),
+        sum(any(on(at) for at, _, _ in o.ends) for o in history),
+        sum(any(on(at) for at, _ in o.weighing(kind)) for o in history),
     )
 
 

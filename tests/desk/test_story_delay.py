@@ -73,6 +73,10 @@ CASES: list[tuple[float, list[Moment], Where, float | None]] = [
     (2, [told(3, 4, "unknown")], Where.IN_DOUBT, 6),
     (2, [told(3, 4)], Where.CHANNEL, 6),
     (2, [], Where.NOT_TOLD, 8),
+    # At the very moment of the sale it was known, sent or answered already.
+    (10, [], Where.NOT_TOLD, 0),
+    (2, [told(10, 14)], Where.ON_THE_WAY, 4),
+    (2, [told(3, 10)], Where.CHANNEL, 0),
 ]
 
 

@@ -240,20 +240,21 @@ async def test_what_shopify_has_not_captured_costs_no_fee(open_night: OpenNight)
     assert (await night.stock(), await released(night)) == ((1, 0), [-2])
 
 
-# What staff do to an order of two mugs and two tees; then on hand and reserved of each.
-PARTS: dict[str, tuple[tuple[str, ...], tuple[int, int], tuple[int, int]]] = {
-    "rakuten": (("delete-line",), (10, 2), (10, 0)),
-    "yahoo": (("lower",), (10, 1), (10, 2)),
-    "amazon": (("ship-part", "adjust-rest"), (8, 0), (9, 0)),
-    "shopify": (("drop-unit",), (10, 1), (10, 2)),
+# What staff do to an order of two mugs and two tees; then on hand and reserved of each; then what
+# is on record of it: units by SKU, and who asked, as far as the channel tells.
+PARTS: dict[str, tuple[tuple[str, ...], tuple[int, int], tuple[int, int], dict[str, int], str]] = {
+    "rakuten": (("delete-line",), (10, 2), (10, 0), {"TEE": 2}, "unknown"),
+    "yahoo": (("lower",), (10, 1), (10, 2), {"MUG": 1}, "unknown"),
+    "amazon": (("ship-part", "adjust-rest"), (8, 0), (9, 0), {"TEE": 1}, "shop_out_of_stock"),
+    "shopify": (("drop-unit",), (10, 1), (10, 2), {"MUG": 1}, "unknown"),
 }
 
 
 @pytest.mark.parametrize("kind", PARTS)
-async def test_a_part_that_staff_take_out_is_released_and_ends_no_order(
+async def test_a_part_that_staff_take_out_is_released_and_on_record_once(
     open_night: OpenNight, kind: str
 ) -> None:
-    done, mugs, tees = PARTS[kind]
+    done, mugs, tees, ended, cause = PARTS[kind]
     night = await open_night(kind, units=10, skus=("MUG", "TEE"))
     ref = night.sandbox.buy(kind, {channel_sku(kind, sku): 2 for sku in ("MUG", "TEE")})
     await night.pulled(kind, ref)
@@ -268,4 +269,8 @@ async def test_a_part_that_staff_take_out_is_released_and_ends_no_order(
     await worked_twice(night, kind)
     assert (await night.stock("MUG"), await night.stock("TEE")) == (mugs, tees)
     assert await night.rows(select(Cancellation)) == []
-    assert await night.rows(select(PenaltyEntry)) == []
+    [entry] = await night.rows(select(PenaltyEntry))
+    assert {line["sku"]: line["units"] for line in entry.lines} == ended
+    counts = "no" if kind == "shopify" else "unconfirmed"
+    assert (entry.part, entry.cause, entry.counts_against_metric) == (1, cause, counts)
+    assert entry.weighs is (kind in {"amazon", "shopify"})
