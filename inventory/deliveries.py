@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory.errors import BadInput, NotFound, WrongState
@@ -210,10 +210,14 @@ async def _newer(session: AsyncSession, row: Delivery) -> bool:
 async def tidy(session: AsyncSession, now: datetime) -> int:
     """Delete up to 5,000 deliveries that ended and are older than 30 days; how many.
 
+    What waits for an endpoint that was removed has ended.
+
     As many messages of that age go with them, and old keys whose time is over.
     """
     limit = now - timedelta(days=KEPT_DAYS)
-    ended = select(Delivery.id).where(Delivery.state != "pending", Delivery.created_at < limit)
+    removed_ids = select(WebhookEndpoint.id).where(WebhookEndpoint.removed_at.is_not(None))
+    over = or_(Delivery.state != "pending", Delivery.endpoint_id.in_(removed_ids))
+    ended = select(Delivery.id).where(over, Delivery.created_at < limit)
     said = select(Message.id).where(Message.created_at < limit)
     await session.execute(
         delete(Message)

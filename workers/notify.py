@@ -145,10 +145,13 @@ async def _claim(runtime: Runtime, running: list[Running]) -> list[Due]:
 
 
 async def _deliver(runtime: Runtime, out: Outbound, due: Due) -> None:
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     answer = await _post(runtime, out, due)
+    took = round((loop.time() - began) * 1_000)
     now = runtime.clock.now()
     async with runtime.database.transaction() as session:
-        verdict = await dispatch.record(session, due, answer, now)
+        verdict = await dispatch.record(session, due, answer, now, milliseconds=took)
         await _alert(session, due, verdict, now)
 
 

@@ -12,13 +12,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import audit
+from inventory.alerting.uses import NAMED_MAX, refuse_if_used
 from inventory.catalogue import mark_stale
 from inventory.errors import BadInput, NotFound, UnknownSku
 from inventory.fields import Code, Text, Units
 from inventory.models import BuyingTerms, Sku, Supplier
 
 ROWS_MAX = 1_000
-NAMED_MAX = 10
 
 LeadDays = Annotated[int, Meta(ge=0, le=365, description="Days, 0 to 365.")]
 CoverDays = Annotated[int, Meta(ge=1, le=365, description="Days, 1 to 365.")]
@@ -65,23 +65,53 @@ class BuyingRows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     skus: Annotated[list[BuyingRow], Meta(min_length=1, max_length=ROWS_MAX)]
 
 
+_USED_BY = text("""
+SELECT used FROM (
+  SELECT 1 AS place, id, 'rule ' || id AS used FROM alert_rule WHERE supplier_id = :id AND active
+  UNION ALL
+  SELECT 2, 0, 'SKU ' || s.code FROM buying_terms b JOIN sku s ON s.id = b.sku_id
+  WHERE b.supplier_id = :id
+) found ORDER BY place, id, used LIMIT :most
+""")
+
+
 async def supplier_by_code(session: AsyncSession, code: str) -> Supplier:
-    """The supplier. Raises `NotFound`."""
-    supplier = await session.scalar(select(Supplier).where(Supplier.code == code))
+    """The supplier, kept from being removed until the transaction ends. Raises `NotFound`."""
+    found = select(Supplier).where(Supplier.code == code, Supplier.removed_at.is_(None))
+    supplier = await session.scalar(found.with_for_update(read=True, key_share=True))
     if supplier is None:
         raise NotFound(f"no supplier {code!r}")
     return supplier
 
 
+async def remove_supplier(session: AsyncSession, code: str, *, by: str, now: datetime) -> None:
+    """Remove a supplier that nothing names.
+
+    Raises `NotFound`, and `WrongState` that says what names it: rules, SKUs bought from it.
+    """
+    found = select(Supplier).where(Supplier.code == code, Supplier.removed_at.is_(None))
+    supplier = await session.scalar(found.with_for_update())
+    if supplier is None:
+        raise NotFound(f"no supplier {code!r}")
+    values = {"id": supplier.id, "most": NAMED_MAX + 1}
+    await refuse_if_used(session, _USED_BY, values, subject=f"supplier {code!r}")
+    supplier.removed_at = now
+    audit.note(session, by=by, action="supplier.removed", detail={"supplier": code}, now=now)
+    await session.flush()
+
+
 async def put_supplier(
     session: AsyncSession, code: str, terms: SupplierTerms, *, by: str, now: datetime
 ) -> SupplierRow:
-    """Add a supplier or change it wholly; its SKUs are judged anew."""
+    """Add a supplier or change it wholly; its SKUs are judged anew.
+
+    One that was removed is there again, under the same code.
+    """
     values = structs.asdict(terms)
     supplier_id = await session.scalar(
         insert(Supplier)
         .values(code=code, created_at=now, **values)
-        .on_conflict_do_update(index_elements=["code"], set_=values)
+        .on_conflict_do_update(index_elements=["code"], set_=values | {"removed_at": None})
         .returning(Supplier.id)
     )
     audit.note(session, by=by, action="supplier.put", detail={"supplier": code} | values, now=now)
@@ -95,7 +125,10 @@ async def suppliers(
 ) -> Sequence[SupplierRow]:
     """Suppliers by code."""
     rows = await session.scalars(
-        select(Supplier).where(Supplier.code > after).order_by(Supplier.code).limit(limit)
+        select(Supplier)
+        .where(Supplier.code > after, Supplier.removed_at.is_(None))
+        .order_by(Supplier.code)
+        .limit(limit)
     )
     return [
         SupplierRow(
@@ -119,7 +152,12 @@ async def put_terms(
     if missing := sorted(codes - set(ids)):
         raise UnknownSku("no SKU " + ", ".join(missing[:NAMED_MAX]))
     named = {row.supplier for row in rows if row.supplier is not None}
-    found = select(Supplier.code, Supplier.id).where(Supplier.code.in_(named))
+    found = (
+        select(Supplier.code, Supplier.id)
+        .where(Supplier.code.in_(named), Supplier.removed_at.is_(None))
+        .order_by(Supplier.id)
+        .with_for_update(read=True, key_share=True)
+    )
     known = dict((await session.execute(found)).all())
     if missing := sorted(named - set(known)):
         raise NotFound("no supplier " + ", ".join(missing[:NAMED_MAX]))

@@ -8,13 +8,15 @@ from typing import Annotated, Any, Literal
 from litestar import Controller, get, post
 from litestar.params import Body, QueryParameter
 from litestar.status_codes import HTTP_200_OK
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from inventory import audit, deliveries
 from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import ID_MAX, SMALL_ID_MAX, Cursor, Id, Limit, Page, id_in, page
 from inventory.api.problems import problems
 from inventory.models import Delivery
+from inventory.outgoing import tries
+from inventory.outgoing.tries import Try
 from inventory.reports import sent
 from inventory.security import Scope
 
@@ -43,6 +45,12 @@ class DeliveryRow(Struct, frozen=True, kw_only=True):
     body: dict[str, Any]
     created_at: datetime
     delivered_at: datetime | None
+
+
+class DeliveryTold(DeliveryRow, frozen=True, kw_only=True):
+    """One message to one endpoint with every try, oldest first; of more than 20, the newest."""
+
+    tries: list[Try]
 
 
 DeliveryPage = Annotated[Page[DeliveryRow], Body(schema_component_key="DeliveryPage")]
@@ -95,6 +103,12 @@ class DeliveryController(Controller):
             )
             return page([delivery_row(row) for row in rows], limit, lambda row: row.id)
 
+    @get("/{delivery_id:int}", guards=[READ], responses=problems(404))
+    async def get_delivery(self, delivery_id: Id, services: Services) -> DeliveryTold:
+        """One message with every try: when, how long it took, and what came of it."""
+        async with services.database.sessions() as session:
+            return delivery_told(await sent.one(session, delivery_id))
+
     @post(
         "/{delivery_id:int}/replay",
         guards=[WRITE],
@@ -119,3 +133,9 @@ class DeliveryController(Controller):
 def delivery_row(delivery: Delivery) -> DeliveryRow:
     """A row of the log as the API shows it."""
     return DeliveryRow(**{name: getattr(delivery, name) for name in DeliveryRow.__struct_fields__})
+
+
+def delivery_told(delivery: Delivery) -> DeliveryTold:
+    """The same with every try."""
+    row = structs.asdict(delivery_row(delivery))
+    return DeliveryTold(**row, tries=tries.read(delivery.tries))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from litestar import Controller, delete, get, post
+from litestar import Controller, delete, get, patch, post
 from litestar.params import Body, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from msgspec import Meta, Struct
@@ -27,6 +27,7 @@ from inventory.api.problems import problems
 from inventory.fields import Moment, moment
 from inventory.models import WebhookEndpoint
 from inventory.outgoing import endpoints, removals, replays
+from inventory.outgoing.edits import EndpointChange, change
 from inventory.outgoing.endpoint_keys import OVERLAP_HOURS, OVERLAP_HOURS_MAX, rotate
 from inventory.outgoing.endpoints import NewEndpoint
 from inventory.reports import sent
@@ -111,7 +112,7 @@ class EndpointController(Controller):
             made = [EndpointRow(**endpoint_fields(endpoint)) for endpoint in rows]
         return page(made, limit, lambda row: row.id)
 
-    @post(guards=[WRITE], status_code=HTTP_201_CREATED, responses=problems())
+    @post(guards=[WRITE], status_code=HTTP_201_CREATED, responses=problems(404))
     async def create_webhook_endpoint(
         self, data: JSONBody[NewEndpoint], services: Services, caller: Caller
     ) -> EndpointMade:
@@ -124,6 +125,20 @@ class EndpointController(Controller):
             audit.note(session, by=caller.name, action="endpoint.created", detail=detail, now=now)
             await session.refresh(endpoint)
             return _made(endpoint, secret)
+
+    @patch("/{endpoint_id:int}", guards=[WRITE], responses=problems(404))
+    async def change_webhook_endpoint(
+        self,
+        endpoint_id: SmallId,
+        data: JSONBody[EndpointChange],
+        services: Services,
+        caller: Caller,
+    ) -> EndpointRow:
+        """Change name, team or events; what is left out stays. What is queued still goes there."""
+        now = services.clock.now()
+        async with services.database.transaction() as session:
+            endpoint = await change(session, endpoint_id, data, by=caller.name, now=now)
+            return EndpointRow(**endpoint_fields(endpoint))
 
     @post(
         "/{endpoint_id:int}/rotate",
@@ -220,7 +235,8 @@ class EndpointController(Controller):
 
 def endpoint_fields(endpoint: WebhookEndpoint) -> dict[str, Any]:
     """What may be shown of an endpoint."""
-    return {name: getattr(endpoint, name) for name in EndpointRow.__struct_fields__}
+    fields = {name: getattr(endpoint, name) for name in EndpointRow.__struct_fields__}
+    return fields | {"url": endpoints.shown(endpoint)}
 
 
 def _made(endpoint: WebhookEndpoint, secret: str) -> EndpointMade:

@@ -14,7 +14,8 @@ class Team(Base):
     """People who are told of alerts together.
 
     What none of them has acknowledged after `escalate_minutes` is told to `escalates_to_id`, once.
-    More than `digest_over` messages within `digest_minutes` become one digest.
+    More than `digest_over` messages within `digest_minutes` become one digest. A removed one stays
+    for the alerts it was told of.
     """
 
     __tablename__ = "team"
@@ -26,6 +27,7 @@ class Team(Base):
     digest_over: Mapped[int] = mapped_column(server_default="5")
     digest_minutes: Mapped[int] = mapped_column(server_default="15")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed_at: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint("escalates_to_id <> id", name="itself"),
         CheckConstraint("escalate_minutes > 0", name="escalate_minutes"),
@@ -36,7 +38,8 @@ class Team(Base):
 class Supplier(Base):
     """Who delivers: `lead_days` from the order to the shelf, None where nobody has told.
 
-    What is ordered should last `cover_days` after it has arrived.
+    What is ordered should last `cover_days` after it has arrived. A removed one stays for the rules
+    that named it.
     """
 
     __tablename__ = "supplier"
@@ -46,6 +49,7 @@ class Supplier(Base):
     lead_days: Mapped[int | None]
     cover_days: Mapped[int] = mapped_column(server_default="28")
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    removed_at: Mapped[datetime | None]
     __table_args__ = (
         CheckConstraint("lead_days >= 0", name="lead_days"),
         CheckConstraint("cover_days > 0", name="cover_days"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
-from sqlalchemy.dialects.postgresql import ARRAY, TEXT
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from inventory.models.base import Base, BigKey, Json, Key
@@ -137,7 +137,8 @@ class Delivery(Base):
 
     `attempts` counts the tries begun. While one is under way, `leased_until` says when it is given
     up for dead. Of the messages of one `topic` (a listing's number, an alert about a SKU) at most
-    one is pending per endpoint: a newer `version` takes its place.
+    one is pending per endpoint: a newer `version` takes its place. `tries` is the log of all tries
+    (`inventory/outgoing/tries.py`).
     """
 
     __tablename__ = "delivery"
@@ -154,6 +155,7 @@ class Delivery(Base):
     leased_until: Mapped[datetime | None]
     last_status: Mapped[int | None]
     last_failure: Mapped[str | None]
+    tries: Mapped[list[Json]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     created_at: Mapped[datetime]
     delivered_at: Mapped[datetime | None]
     __table_args__ = (

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory.models import Delivery, WebhookEndpoint
 from inventory.outgoing.outbound import Answer
+from inventory.outgoing.tries import NOTED, Try, ended
 
 MINUTE, HOUR = 60, 3_600
 # Seconds from each failed try to the next one; 90 hours in all, before jitter makes them longer.
@@ -112,7 +113,7 @@ ORDER BY first.due_at LIMIT :most
 FOR NO KEY UPDATE OF e SKIP LOCKED
 """)
 # Counts once more, now under the locks.
-_CLAIM = text("""
+_CLAIM = text(f"""
 WITH chosen AS (
   SELECT d.id FROM (
     SELECT e.id, :room - (
@@ -126,12 +127,12 @@ WITH chosen AS (
     ORDER BY d.due_at, d.id LIMIT greatest(e.room, 0) FOR UPDATE SKIP LOCKED
   ) d ORDER BY d.due_at LIMIT :most
 )
-UPDATE delivery d SET attempts = d.attempts + 1, leased_until = :leased_until
+UPDATE delivery d SET attempts = d.attempts + 1, leased_until = :leased_until, tries = {NOTED}
 FROM chosen, webhook_endpoint e WHERE d.id = chosen.id AND e.id = d.endpoint_id
 RETURNING d.id, d.endpoint_id, e.kind, e.address, e.secret, e.secret_previous, e.previous_until,
   d.message_id, d.event, d.topic, d.version, d.body, d.created_at, d.attempts, d.leased_until,
   e.failing_since
-""")
+""")  # noqa: S608 -- constants
 
 
 async def due(
@@ -153,12 +154,13 @@ async def _claim(session: AsyncSession, now: datetime, *, failing: bool, most: i
     if most <= 0:
         return []
     room = FAILING_AT_ONCE if failing else HEALTHY_AT_ONCE
-    values = {"now": now, "room": room, "most": most}
+    values: dict[str, Any] = {"now": now, "room": room, "most": most}
     ids: Sequence[int] = (await session.scalars(_LOCK, values | {"failing": failing})).all()
     if not ids:
         return []
     leased_until = now + timedelta(seconds=LEASE_SECONDS)
-    rows = await session.execute(_CLAIM, values | {"ids": ids, "leased_until": leased_until})
+    values |= {"ids": ids, "leased_until": leased_until, "at": now.isoformat()}
+    rows = await session.execute(_CLAIM, values)
     return sorted((Due(**row) for row in rows.mappings()), key=lambda claimed: claimed.created_at)
 
 
@@ -168,9 +170,10 @@ async def record(
     answer: Answer,
     now: datetime,
     *,
+    milliseconds: int,
     chance: Callable[[], float] = DICE.random,
 ) -> Verdict:
-    """Write down what came of a try, and when the next one is.
+    """Write down what came of a try that took `milliseconds`, and when the next one is.
 
     After the thirteenth failure the message is parked. 410 disables the endpoint and parks all that
     waits for it. `Retry-After` is honoured up to 24 h and never shortens a wait. `chance` gives the
@@ -184,6 +187,8 @@ async def record(
         return Verdict.OUTDATED
     row.leased_until = None
     row.last_status, row.last_failure = answer.status, answer.failure
+    begun = Try(at=now - timedelta(milliseconds=milliseconds), version=due.version)
+    row.tries = ended(row.tries, begun, answer, milliseconds)
     if answer.failure is None:
         await _delivered(session, endpoint, row, due, now)
         return Verdict.DELIVERED
@@ -192,15 +197,19 @@ async def record(
     if answer.status == GONE:
         endpoint.active = False
         row.state = "parked"
-        await _park_waiting(session, endpoint.id)
+        await park_waiting(session, endpoint.id, "endpoint_disabled")
         return Verdict.DISABLED
-    if row.attempts > len(WAITS):
+    if row.attempts > len(WAITS) or endpoint.removed_at is not None:
         row.state = "parked"
         return Verdict.PARKED
-    wait = WAITS[row.attempts - 1] * (1 + JITTER * chance())
-    asked = min(answer.retry_after_seconds(now), RETRY_AFTER_SECONDS_MAX)
-    row.due_at = now + timedelta(seconds=max(wait, asked))
+    row.due_at = now + _wait(row.attempts, answer, now, chance())
     return Verdict.WAITING
+
+
+def _wait(attempts: int, answer: Answer, now: datetime, chance: float) -> timedelta:
+    wait = WAITS[attempts - 1] * (1 + JITTER * chance)
+    asked = min(answer.retry_after_seconds(now), RETRY_AFTER_SECONDS_MAX)
+    return timedelta(seconds=max(wait, asked))
 
 
 async def _delivered(
@@ -244,11 +253,12 @@ def _waiting(endpoint_id: int) -> Select[int]:
     )
 
 
-async def _park_waiting(session: AsyncSession, endpoint_id: int) -> None:
+async def park_waiting(session: AsyncSession, endpoint_id: int, why: str) -> None:
+    """Give up what waits for an endpoint; what is on its way ends as it ends."""
     await session.execute(
         update(Delivery)
         .where(Delivery.id.in_(_waiting(endpoint_id)))
-        .values(state="parked", last_failure="endpoint_disabled")
+        .values(state="parked", last_failure=why)
         .execution_options(synchronize_session=False)
     )
 

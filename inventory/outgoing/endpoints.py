@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from inventory.alerting.teams import team_by_code
 from inventory.errors import BadInput, NotFound
 from inventory.fields import Text, Url
 from inventory.models import WebhookEndpoint
@@ -22,6 +23,7 @@ from inventory.outgoing.addresses import (
     Network,
     Target,
     check_url,
+    parse_target,
 )
 from inventory.outgoing.signing import new_keys
 from inventory.security import Vault
@@ -47,11 +49,12 @@ Team = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=60,
+        max_length=200,
         pattern=r"^[^\x00-\x20\x7f-\x9f\u2028\u2029]+\Z",
-        description="A team's name: up to 60 characters, no spaces.",
+        description="The code of a team that is there.",
     ),
 ]
+Events = Annotated[list[Text], Meta(max_length=EVENTS_MAX)]
 
 
 class Reach(Struct, frozen=True, kw_only=True):
@@ -82,7 +85,7 @@ class NewEndpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     kind: TransportName = "webhook"
     name: Text = ""
     team: Team | None = None
-    events: Annotated[list[Text], Meta(max_length=EVENTS_MAX)] = []
+    events: Events = []
     token: Secret = ""
     room: Secret = ""
     username: Secret = ""
@@ -99,6 +102,16 @@ def check_event(event: str) -> None:
     """Raise `BadInput` unless it reads like alert.fired, in at most 100 characters."""
     if len(event) > EVENT_CHARACTERS_MAX or not EVENT.fullmatch(event):
         raise BadInput("an event is named like alert.fired: small letters, digits, _ and dots")
+
+
+def check_events(kind: str, events: Sequence[str]) -> None:
+    """Raise `BadInput` unless an endpoint of this kind may take these: at most 50."""
+    if len(events) > EVENTS_MAX:
+        raise BadInput(f"at most {EVENTS_MAX} events")
+    for event in events:
+        check_event(event)
+    if kind != "webhook" and PROGRAMS_ONLY in events:
+        raise BadInput(f"{PROGRAMS_ONLY} is for programs: use kind webhook")
 
 
 async def add_endpoint(
@@ -124,16 +137,14 @@ async def add(
     """Add an endpoint; returned with the secret that signs its messages, shown this once.
 
     The URL is judged by its text (`addresses.check_url`) and its name is looked up only when
-    something is sent. Raises `AddressRefused`, and `BadInput` for what the kind needs and does not
-    have, more than 50 events, one that is no event's name, or more than 100 endpoints.
+    something is sent. Raises `AddressRefused`, `NotFound` for a team that is not there, and
+    `BadInput` for what the kind needs and does not have, more than 50 events, one that is no
+    event's name, or more than 100 endpoints.
     """
     reach, target = _reach(wanted, networks)
-    if len(wanted.events) > EVENTS_MAX:
-        raise BadInput(f"at most {EVENTS_MAX} events")
-    for event in wanted.events:
-        check_event(event)
-    if wanted.kind != "webhook" and PROGRAMS_ONLY in wanted.events:
-        raise BadInput(f"{PROGRAMS_ONLY} is for programs: use kind webhook")
+    check_events(wanted.kind, wanted.events)
+    if wanted.team is not None:
+        await team_by_code(session, wanted.team)
     held = select(func.count(WebhookEndpoint.id)).where(WebhookEndpoint.removed_at.is_(None))
     if (await session.scalar(held) or 0) >= ENDPOINTS_MAX:
         raise BadInput(f"there are {ENDPOINTS_MAX} endpoints already, the most there may be")
@@ -199,6 +210,11 @@ def reach_of(vault: Vault, sealed: bytes) -> Reach:
     return msgspec.convert(vault.open(sealed), type=Reach)
 
 
+def shown(endpoint: WebhookEndpoint) -> str:
+    """What may be shown of its address: of one that no worker has sealed yet, too."""
+    return parse_target(endpoint.url).shown if endpoint.address is None else endpoint.url
+
+
 async def find(session: AsyncSession, endpoint_id: int) -> WebhookEndpoint:
     """An endpoint that was not removed, locked for a change. Raises `NotFound`."""
     endpoint = await session.get(WebhookEndpoint, endpoint_id, with_for_update={"key_share": True})
@@ -211,8 +227,9 @@ async def remove(session: AsyncSession, endpoint_id: int, now: datetime) -> None
     """Send nothing more there, and forget address and keys. Raises `NotFound`."""
     endpoint = await find(session, endpoint_id)
     endpoint.active, endpoint.removed_at = False, now
+    endpoint.url = shown(endpoint)
     endpoint.address = endpoint.secret = b""
-    endpoint.secret_previous = None
+    endpoint.secret_previous = endpoint.public_key_previous = endpoint.previous_until = None
 
 
 async def enable(session: AsyncSession, endpoint_id: int) -> WebhookEndpoint:

@@ -8,12 +8,14 @@ import socket
 import ssl
 from collections.abc import Callable
 from email.message import EmailMessage
+from io import BufferedIOBase
 from ipaddress import IPv4Address, ip_address
 
 from msgspec import Struct
 
 from inventory.outgoing.addresses import Address, Target
 
+REPLIES_BYTES_MAX = 64_000
 # Given the session as soon as it has a socket, so that it can be cut off under its thread.
 Opened = Callable[[smtplib.SMTP], None]
 
@@ -22,8 +24,14 @@ class TlsMissing(Exception):
     """The server offers no STARTTLS, and is not on a network allowed by setting."""
 
 
+class NotReached(OSError):
+    """No connection came about, so that nothing was said yet; the cause says why."""
+
+
 class Server(Struct, frozen=True, kw_only=True):
     """A mail server and how to speak to it. Each step of a session may last `seconds`.
+
+    The connection must come about in `connect_seconds`.
 
     With smtp:// STARTTLS comes first; `plain_allowed` goes on where the server has none.
     """
@@ -31,6 +39,7 @@ class Server(Struct, frozen=True, kw_only=True):
     target: Target
     tls: ssl.SSLContext
     seconds: float
+    connect_seconds: float
     plain_allowed: bool
     username: str = ""
     password: str = ""
@@ -40,8 +49,38 @@ class Server(Struct, frozen=True, kw_only=True):
         return "Server()"
 
 
+class _Replies:
+    """What the server says, up to a limit: smtplib would gather lines without end."""
+
+    def __init__(self, file: BufferedIOBase) -> None:
+        self._file, self._left = file, REPLIES_BYTES_MAX
+
+    def readline(self, size: int) -> bytes:
+        """The next line. Raises `OSError` for more than the limit."""
+        line = self._file.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("the server says too much")
+        return line
+
+    def close(self) -> None:
+        """Let go of the socket."""
+        self._file.close()
+
+
 class _Session(smtplib.SMTP):
     """A session that is pinned to an address; the name is for the certificate only."""
+
+    _replies: _Replies | None = None
+
+    @property
+    def file(self) -> _Replies | None:
+        """Where smtplib reads from; it sets None when the socket changes."""
+        return self._replies
+
+    @file.setter
+    def file(self, file: BufferedIOBase | None) -> None:
+        self._replies = None if file is None else _Replies(file)
 
     def __init__(self, server: Server, address: Address, opened: Opened) -> None:
         self._server, self._address, self._opened = server, address, opened
@@ -55,7 +94,13 @@ class _Session(smtplib.SMTP):
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         """Instead of a lookup of `host`: the checked address."""
-        made = socket.create_connection((str(self._address), port), timeout)
+        try:
+            made = socket.create_connection(
+                (str(self._address), port), self._server.connect_seconds
+            )
+        except OSError as error:
+            raise NotReached from error
+        made.settimeout(timeout)
         self.sock = made
         self._opened(self)
         if self._server.target.scheme == "smtps":
@@ -80,10 +125,11 @@ def _literal(text: str) -> str:
 def hand_in(server: Server, address: Address, message: EmailMessage, *, opened: Opened) -> None:
     """Hand a mail in, blocking; it went in when at least one mailbox was accepted.
 
-    `opened` is given the session, to cut it off. Raises `TlsMissing`, `OSError`,
+    `opened` is given the session, to cut it off. Raises `NotReached`, `TlsMissing`, `OSError`,
     `smtplib.SMTPException`.
     """
-    with _Session(server, address, opened) as session:
+    session = _Session(server, address, opened)
+    try:
         session.ehlo()
         if server.target.scheme == "smtp":
             if session.has_extn("starttls"):
@@ -94,6 +140,11 @@ def hand_in(server: Server, address: Address, message: EmailMessage, *, opened: 
         if server.username:
             session.login(server.username, server.password)
         session.send_message(message)
+        # It is handed in. Whatever the server says to a farewell, it must not be sent again.
+        with contextlib.suppress(OSError):
+            session.putcmd("QUIT")
+    finally:
+        session.close()
 
 
 def cut(session: smtplib.SMTP) -> None:

@@ -34,12 +34,16 @@ from inventory.outgoing.addresses import (
 TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 3.0
 ADDRESSES_TRIED_MAX = 3
-# A lookup cannot be cancelled, and one of a dead name lasts up to half a minute.
+# A lookup cannot be cancelled, and one of a dead name lasts up to half a minute. A mail server that
+# takes no connection holds its thread for the whole try. Both need more threads than there are
+# silent ones tried at a time, or the living wait for them.
 LOOKUPS_AT_ONCE = 64
-MAILS_AT_ONCE = 8
+MAILS_AT_ONCE = 64
 TOO_MANY = 429
 # Seconds since 1970: ten digits from 2001 on.
 RESET = re.compile(r"[1-9][0-9]{9}")
+
+NOT_REACHED = (httpx.ConnectError, mail.NotReached)
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -61,7 +65,7 @@ class Answer(Struct, frozen=True, kw_only=True):
             return float(text)
         try:
             wait = (parsedate_to_datetime(text) - now).total_seconds()
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return 0.0
         return max(wait, 0.0)
 
@@ -121,20 +125,21 @@ class Outbound:
                 target=target,
                 tls=self._tls or trusted(),
                 seconds=self._total_seconds,
+                connect_seconds=CONNECT_SECONDS,
                 plain_allowed=self._plain(addresses),
                 username=username,
                 password=password,
             )
-            last: OSError | None = None
+            last = mail.NotReached()
             for address in addresses[:ADDRESSES_TRIED_MAX]:
                 give = partial(mail.hand_in, server, address, message)
                 try:
                     await self._in_thread(give)
-                except ConnectionRefusedError as error:
+                except mail.NotReached as error:
                     last = error
                     continue
                 return Answer()
-            raise last or ConnectionRefusedError
+            raise last
 
         return await self._try(hand_in)
 
@@ -271,15 +276,15 @@ def _failure(error: Exception) -> str:
     """A word for what went wrong; a wrong certificate is worth telling from a closed door."""
     if isinstance(error, socket.gaierror):
         return "unresolved"
-    if isinstance(error, (TimeoutError, httpx.TimeoutException)):
+    cause: BaseException | None = error.__cause__ if isinstance(error, mail.NotReached) else error
+    if isinstance(cause, (TimeoutError, httpx.TimeoutException)):
         return "timeout"
     if isinstance(error, mail.TlsMissing):
         return "tls"
-    cause: BaseException | None = error
+    cause = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
             return "tls"
         # The pool below raises "from None", so that only the context still knows.
         cause = cause.__cause__ or cause.__context__
-    refused = isinstance(error, (httpx.ConnectError, ConnectionRefusedError))
-    return "no_connection" if refused else "no_answer"
+    return "no_connection" if isinstance(error, NOT_REACHED) else "no_answer"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
@@ -30,11 +31,15 @@ _IDS = bindparam("ids", type_=ARRAY(TEXT))
 _ENDED = text("""
 DELETE FROM delivery
 WHERE endpoint_id = :endpoint_id AND message_id = ANY(:ids) AND state <> 'pending'
+RETURNING message_id, tries
 """).bindparams(_IDS)
-# What waits already stays as it is, and so does something newer that was queued meanwhile.
+# What waits already stays as it is, and so does something newer that was queued meanwhile. The
+# tries before go on being the message's.
 _AGAIN = text("""
-INSERT INTO delivery (endpoint_id, message_id, event, topic, version, body, due_at, created_at)
-SELECT :endpoint_id, message_id, event, topic, version, body, :now, created_at
+INSERT INTO delivery (endpoint_id, message_id, event, topic, version, body, due_at, created_at,
+  tries)
+SELECT :endpoint_id, message_id, event, topic, version, body, :now, created_at,
+  coalesce(CAST(:tries AS jsonb) -> message_id, '[]')
 FROM message WHERE message_id = ANY(:ids) ORDER BY id
 ON CONFLICT DO NOTHING RETURNING id
 """).bindparams(_IDS)
@@ -81,8 +86,10 @@ async def replay_past(
     }
     rows = (await session.execute(_PAGE, values)).all()
     ids = [row.message_id for row in rows if not row.outdated]
-    await session.execute(_ENDED, {"endpoint_id": endpoint_id, "ids": ids})
-    made = await session.execute(_AGAIN, {"endpoint_id": endpoint_id, "ids": ids, "now": now})
+    ended = await session.execute(_ENDED, {"endpoint_id": endpoint_id, "ids": ids})
+    tries = msgspec.json.encode({row.message_id: row.tries for row in ended}).decode()
+    again = {"endpoint_id": endpoint_id, "ids": ids, "now": now, "tries": tries}
+    made = await session.execute(_AGAIN, again)
     return Replayed(
         queued=len(made.all()),
         outdated=len(rows) - len(ids),

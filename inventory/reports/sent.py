@@ -9,6 +9,7 @@ from msgspec import Struct
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from inventory.errors import NotFound
 from inventory.fields import moment
 from inventory.models import Delivery, WebhookEndpoint
 
@@ -42,6 +43,14 @@ async def log(
     if wanted.until is not None:
         query = query.where(Delivery.created_at < moment(wanted.until))
     return (await session.scalars(query.order_by(Delivery.id.desc()).limit(limit))).all()
+
+
+async def one(session: AsyncSession, delivery_id: int) -> Delivery:
+    """One delivery with all its tries. Raises `NotFound`."""
+    found = await session.get(Delivery, delivery_id)
+    if found is None:
+        raise NotFound(f"no delivery {delivery_id}")
+    return found
 
 
 async def endpoints(

@@ -39,6 +39,13 @@ async def test_teams_and_suppliers_are_put_and_listed(admin: httpx.AsyncClient) 
     rest = (await admin.get("/suppliers", params={"cursor": first["next"]})).json()
     assert rest == {"items": [tokyo], "next": None}
 
+    assert problem(await admin.delete("/teams/night%20")) == (400, "bad_input")
+    for path in ("/teams/night", "/suppliers/osaka"):
+        assert (await admin.delete(path)).status_code == 204
+        assert problem(await admin.delete(path)) == (404, "not_found")
+    assert (await admin.get("/teams")).json()["items"] == [heads]
+    assert (await admin.get("/suppliers")).json()["items"] == [tokyo]
+
 
 async def test_buying_terms_shape_the_advice(
     admin: httpx.AsyncClient, store: str, rung: Rung
@@ -88,13 +95,19 @@ async def test_a_person_acknowledges_and_snoozes(admin: httpx.AsyncClient, store
 async def test_wrong_wishes_change_nothing(
     admin: httpx.AsyncClient, store: str, contents: Look
 ) -> None:
-    await admin.post("/alert-rules", json={"sku": "MUG", "level": 10})
+    await put(admin, "/teams/day")
+    await put(admin, "/suppliers/nagoya")
+    of_nagoya = {"supplier": "nagoya", "level": 1, "team": "day"}
+    for rule in ({"sku": "MUG", "level": 10}, of_nagoya):
+        assert (await admin.post("/alert-rules", json=rule)).status_code == 201
     before = await contents()
     for method, path, body, expected in (
         ("PUT", "/teams/night", {"escalates_to": "nobody"}, (404, "not_found")),
         ("PUT", "/teams/night", {"escalates_to": "night"}, (400, "bad_input")),
         ("PUT", "/teams/ni%20ght", {}, (400, "bad_input")),
         ("PUT", "/teams/night", {"escalate_minutes": 0}, (400, "bad_input")),
+        ("DELETE", "/teams/day", None, (409, "wrong_state")),
+        ("DELETE", "/suppliers/nagoya", None, (409, "wrong_state")),
         ("PUT", "/suppliers/osaka", {"lead_days": -1}, (400, "bad_input")),
         ("PUT", "/buying-terms", {"skus": [{"sku": "NO"}]}, (404, "unknown_sku")),
         ("PUT", "/buying-terms", {"skus": [{"sku": "MUG"}] * 2}, (400, "bad_input")),

@@ -36,6 +36,10 @@ async def made(admin: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
 async def test_chat_is_made_for_a_team_and_shows_no_token(
     admin: httpx.AsyncClient, contents: Look
 ) -> None:
+    refused = await admin.post("/webhook-endpoints", json=CHAT)
+    assert problem(refused) == (404, "not_found")
+    assert "no team 'buyers': there is none yet" in refused.text
+    await admin.put("/teams/buyers", json={})
     answer = await admin.post("/webhook-endpoints", json=CHAT)
 
     assert answer.status_code == 201
@@ -52,6 +56,31 @@ async def test_chat_is_made_for_a_team_and_shows_no_token(
         refused = await admin.post("/webhook-endpoints", json=CHAT | wrong)
         assert refused.status_code == 400, wrong
         assert "canary" not in refused.text
+
+
+async def test_endpoint_is_changed_in_part(admin: httpx.AsyncClient, contents: Look) -> None:
+    first = await made(admin, events=["a.b"])
+    del first["secret"]
+    await admin.put("/teams/night", json={})
+
+    answer = await admin.patch("/webhook-endpoints/1", json={"name": "夜", "team": "night"})
+
+    changed = first | {"name": "夜", "team": "night"}
+    assert (answer.status_code, answer.json()) == (200, changed)
+    assert (await admin.patch("/webhook-endpoints/1", json={})).json() == changed
+    everything: dict[str, Any] = {"team": None, "events": []}
+    answer = await admin.patch("/webhook-endpoints/1", json=everything)
+    assert answer.json() == changed | everything
+    before = await contents()
+    for wrong in ({"url": "https://b.example/"}, {"events": ["x"]}, {"name": None}, {"team": ""}):
+        refused = await admin.patch("/webhook-endpoints/1", json={"name": "x"} | wrong)
+        assert problem(refused) == (400, "bad_input"), wrong
+    unknown = await admin.patch("/webhook-endpoints/1", json={"name": "x", "team": "day"})
+    assert problem(unknown) == (404, "not_found")
+    assert "there are night" in unknown.text
+    absent = await admin.patch("/webhook-endpoints/9", json={"name": "x"})
+    assert problem(absent) == (404, "not_found")
+    assert await contents() == before
 
 
 async def test_rotation_shows_the_new_secret_once_and_both_public_keys(
@@ -160,6 +189,25 @@ async def test_log_is_filtered_and_read_in_pages(
     assert (answer.json()["next"] is not None) is ("limit" in asked)
     for wrong in ({"endpoint": 0}, {"state": "lost"}, {"since": "soon"}, {"limit": 501}):
         assert (await admin.get("/deliveries", params=wrong)).status_code == 400, wrong
+
+
+async def test_delivery_is_told_with_every_try(
+    admin: httpx.AsyncClient, database: Database
+) -> None:
+    await made(admin)
+    row = (await admin.post("/webhook-endpoints/1/test")).json()
+    first = {"at": "2026-11-21T12:00:00+00:00", "version": row["version"]}
+    ended = {"status": 503, "failure": "status_503", "milliseconds": 41}
+    async with database.transaction() as session:
+        await session.execute(update(Delivery).values(tries=[first | ended, first]))
+
+    told = (await admin.get("/deliveries/1")).json()
+
+    first["at"] = "2026-11-21T12:00:00Z"
+    under_way = {"status": None, "failure": None, "milliseconds": None}
+    assert told.pop("tries") == [first | ended, first | under_way]
+    assert told == row
+    assert problem(await admin.get("/deliveries/2")) == (404, "not_found")
 
 
 async def test_removed_endpoint_is_gone_for_every_address(admin: httpx.AsyncClient) -> None:

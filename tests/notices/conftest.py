@@ -19,6 +19,7 @@ from tests.conftest import HandClock, Save
 from tests.factories import SkuFactory
 from tests.notices.buyers import Buyers
 from tests.notices.receiver import Receiver
+from tests.notices.worker import Worker
 from workers.runtime import Runtime
 
 SECRET_KEY = "a secret key of more than 32 characters"
@@ -74,6 +75,12 @@ async def runtime(database_url: str, clock: HandClock, tmp_path: Path) -> AsyncI
     runtime = Runtime(settings, clock=clock)
     yield runtime
     await runtime.aclose()
+
+
+@pytest.fixture
+def worker(runtime: Runtime, database: Database, clock: HandClock, outbound: Outbound) -> Worker:
+    """The worker that sends messages; it reaches this machine."""
+    return Worker(runtime, database, clock, outbound)
 
 
 @pytest.fixture

@@ -13,13 +13,15 @@ from typing import Self
 class MailServer:
     """Speaks enough SMTP. `tls` is used from the start, or after STARTTLS where `starttls`.
 
-    `answers` gives other lines than usual for a verb: {"RCPT": "550 no such mailbox"}.
+    `answers` gives other lines than usual for a verb: {"RCPT": "550 no such mailbox"}; the greeting
+    is that of no verb. To `silent_at` it says nothing.
     """
 
     tls: ssl.SSLContext | None = None
     starttls: bool = False
     answers: dict[str, str] = field(default_factory=dict)
     hold: asyncio.Event | None = None
+    silent_at: str | None = None
     connections: int = 0
     said: list[str] = field(default_factory=list)
     mails: list[bytes] = field(default_factory=list)
@@ -58,10 +60,13 @@ class MailServer:
     ) -> None:
         if self.hold is not None:
             await self.hold.wait()
-        writer.write(b"220 mail.example ESMTP\r\n")
+        writer.write(self.answers.get("", "220 mail.example ESMTP").encode() + b"\r\n")
         while line := (await reader.readline()).decode().strip():
             self.said.append(line)
             verb = line.split(" ", 1)[0].upper()
+            if verb == self.silent_at:
+                await reader.read()
+                return
             if verb == "STARTTLS":
                 writer.write(b"220 go ahead\r\n")
                 await writer.drain()

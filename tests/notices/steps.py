@@ -8,20 +8,29 @@ from typing import Any
 from sqlalchemy import select
 
 from inventory import deliveries
+from inventory.alerting.teams import TeamTerms, put_team
 from inventory.db import Database
 from inventory.models import Delivery
 from inventory.outgoing import dispatch
 from inventory.outgoing.outbound import Answer
-from tests.conftest import HandClock
 from tests.factories import NOON
 
 OK = Answer(status=204)
 DOWN = Answer(status=503, failure="status_503")
 
 
-async def queue(database: Database, event: str = "alert.fired", **body: Any) -> int:
+async def teams(database: Database, *codes: str) -> None:
+    """Add teams, by whose code endpoints are made."""
     async with database.transaction() as session:
-        return await deliveries.enqueue(session, event, body, NOON)
+        for code in codes:
+            await put_team(session, code, TeamTerms(), by="mori", now=NOON)
+
+
+async def queue(
+    database: Database, event: str = "alert.fired", *, now: datetime = NOON, **body: Any
+) -> int:
+    async with database.transaction() as session:
+        return await deliveries.enqueue(session, event, body, now)
 
 
 async def number(
@@ -47,18 +56,12 @@ async def end(
     database: Database, due: dispatch.Due, answer: Answer, now: datetime = NOON
 ) -> dispatch.Verdict:
     async with database.transaction() as session:
-        return await dispatch.record(session, due, answer, now, chance=lambda: 0.0)
+        return await dispatch.record(session, due, answer, now, milliseconds=7, chance=lambda: 0.0)
 
 
 async def rows(database: Database) -> list[Delivery]:
     async with database.transaction() as session:
         return list(await session.scalars(select(Delivery).order_by(Delivery.id)))
-
-
-async def put(database: Database, clock: HandClock, count: int = 1) -> None:
-    for number in range(count):
-        async with database.transaction() as session:
-            await deliveries.enqueue(session, "alert.fired", {"n": number}, clock.now())
 
 
 async def log(database: Database) -> list[tuple[int, str, int, int | None, str | None]]:

@@ -85,6 +85,10 @@ async def test_teams_and_suppliers_are_listed(hikiate: Hikiate) -> None:
     [supplier] = json.loads(await hikiate("supplier", "list", "--json"))
     assert (team["digest_minutes"], supplier["lead_days"]) == (30, None)
     assert json.loads(await hikiate("buying", "show", "MUG"))["available"] == 8
+    assert await hikiate("team", "remove", "night") == "team night is removed\n"
+    assert await hikiate("supplier", "remove", "osaka") == "supplier osaka is removed\n"
+    assert lines(await hikiate("team", "list"))[1:] == []
+    assert lines(await hikiate("supplier", "list"))[1:] == []
 
 
 async def test_a_file_says_how_skus_are_bought_or_changes_nothing(
@@ -119,6 +123,8 @@ async def test_a_file_says_how_skus_are_bought_or_changes_nothing(
         ("alert", "ack", "9"),
         ("alert", "unwatch", "9"),
         ("team", "put", "a b"),
+        ("team", "remove", "nobody"),
+        ("supplier", "remove", "nobody"),
         ("supplier", "put", "a b"),
     ],
 )

@@ -154,6 +154,7 @@ async def test_number_changed_on_the_way_is_sent_next_and_the_log_keeps_both(
     assert (sent.attempts, sent.created_at, sent.delivered_at) == (6, NOON, later)
     assert (waiting.state, waiting.body["quantity"], waiting.attempts) == ("pending", 4, 0)
     assert (waiting.due_at, waiting.created_at) == (later, later)
+    assert waiting.topic == sent.topic == "listing/own/A"
     [following] = await claim(database, later)
     assert (following.body["revision"], following.message_id) == (2, waiting.message_id)
 

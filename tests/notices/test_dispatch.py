@@ -15,9 +15,8 @@ from inventory.outgoing.dispatch import WAITS, Due, Verdict, due, payload, recor
 from inventory.outgoing.outbound import Answer
 from tests.factories import NOON
 from tests.notices.conftest import Endpoint
+from tests.notices.steps import DOWN, OK
 
-OK = Answer(status=204)
-DOWN = Answer(status=503, failure="status_503")
 HOUR = 3_600
 
 
@@ -42,7 +41,9 @@ class Queue:
         self, claimed: Due, answer: Answer, now: datetime = NOON, *, chance: float = 0.0
     ) -> Verdict:
         async with self.database.transaction() as session:
-            return await record(session, claimed, answer, now, chance=lambda: chance)
+            return await record(
+                session, claimed, answer, now, milliseconds=7, chance=lambda: chance
+            )
 
     async def rows(self) -> list[Delivery]:
         async with self.database.transaction() as session:

@@ -15,6 +15,7 @@ from inventory.outgoing.outbound import Answer, Outbound
 from tests.notices.certificates import Authority
 from tests.notices.conftest import LOOPBACK
 from tests.notices.mail_server import MailServer
+from workers.notify import FAILING_AT_ONCE
 
 LOGIN = {"username": "stock", "password": "correct-horse"}
 
@@ -157,3 +158,47 @@ async def test_closed_port_is_told_from_silence() -> None:
     out = Outbound(LOOPBACK, resolver=resolver)
     answer = await out.mail(f"smtp://mail.example:{port}", message())
     assert answer == Answer(failure="no_connection")
+
+
+@pytest.mark.parametrize("silent_at", [None, "QUIT"])
+async def test_mail_that_was_taken_is_delivered_whatever_comes_after(silent_at: str | None) -> None:
+    async with MailServer(answers={"QUIT": "421 canary"}, silent_at=silent_at) as server:
+        out = Outbound(LOOPBACK, resolver=resolver, total_seconds=30.0)
+        assert await out.mail(f"smtp://mail.example:{server.port}", message()) == Answer()
+        assert len(server.mails) == 1
+
+
+async def test_greeting_that_is_none_is_no_answer() -> None:
+    async with MailServer(answers={"": "canary"}) as server:
+        out = Outbound(LOOPBACK, resolver=resolver)
+        answer = await out.mail(f"smtp://mail.example:{server.port}", message())
+        assert answer == Answer(failure="no_answer")
+
+
+async def test_server_that_never_stops_talking_is_given_up() -> None:
+    endless = "250-x\r\n" * 20_000 + "250 ok"
+    async with MailServer(answers={"EHLO": endless}) as server:
+        out = Outbound(LOOPBACK, resolver=resolver, total_seconds=60.0)
+        answer = await out.mail(f"smtp://mail.example:{server.port}", message())
+        assert answer == Answer(failure="no_answer")
+
+
+async def test_silent_servers_keep_no_mail_from_the_living() -> None:
+    """As many as there are failing endpoints tried at a time, and as many again."""
+    silent_count = 2 * FAILING_AT_ONCE
+    async with MailServer(hold=asyncio.Event()) as silent, MailServer() as living:
+        out = Outbound(LOOPBACK, resolver=resolver, total_seconds=60.0)
+        held = [
+            asyncio.create_task(out.mail(f"smtp://mail.example:{silent.port}", message()))
+            for _ in range(silent_count)
+        ]
+        await asyncio.sleep(0)
+
+        answer = await out.mail(f"smtp://mail.example:{living.port}", message())
+
+        assert answer == Answer()
+        assert not any(task.done() for task in held)
+        for task in held:
+            task.cancel()
+        await asyncio.gather(*held, return_exceptions=True)
+        await out.aclose()

@@ -281,6 +281,8 @@ async def test_no_connection_is_used_twice(receiver: Receiver, outbound: Outboun
         ("Sat, 21 Nov 2026 12:10:00 GMT", 600.0),
         ("Sat, 21 Nov 2026 11:00:00 GMT", 0.0),
         ("Sat, 21 Nov 2026 12:10:00", 0.0),
+        ("1 Jan 99999999999999999999 00:00:00 GMT", 0.0),
+        ("21 Nov 2026 12:10:00 +9999999999999999", 0.0),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_date(text: str | None, seconds: float) -> None:

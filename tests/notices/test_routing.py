@@ -17,7 +17,7 @@ from inventory.outgoing.outbound import Answer
 from inventory.security import Vault
 from tests.factories import NOON
 from tests.notices.conftest import LOOPBACK, Endpoint
-from tests.notices.steps import DOWN, OK, claim, end, number, queue, rows
+from tests.notices.steps import DOWN, OK, claim, end, number, queue, rows, teams
 
 GONE = Answer(status=410, failure="status_410")
 
@@ -47,9 +47,9 @@ async def deliver_all(database: Database) -> list[str]:
 async def test_a_team_gets_its_own_and_an_endpoint_of_no_team_gets_everything(
     database: Database, vault: Vault
 ) -> None:
-    teams = ("buyers", "desk", None)
+    await teams(database, "buyers", "desk")
     async with database.transaction() as session:
-        for team in teams:
+        for team in ("buyers", "desk", None):
             await endpoints.add_endpoint(
                 session, vault, url="https://a.example/", events=(), networks=(), team=team
             )
@@ -176,6 +176,7 @@ async def test_what_another_team_hears_later_outdates_nothing_for_this_one(
     database: Database, vault: Vault
 ) -> None:
     """An alert that went on to the next team is still open for the team that was told first."""
+    await teams(database, "buyers")
     async with database.transaction() as session:
         for team in ("buyers", None):
             await endpoints.add_endpoint(
@@ -252,6 +253,7 @@ async def test_ping_goes_to_one_endpoint_whatever_it_takes(
     database: Database, endpoint: Endpoint, vault: Vault
 ) -> None:
     await endpoint()
+    await teams(database, "buyers")
     wanted = endpoints.NewEndpoint(url="https://a.example/", events=["a.b"], team="buyers")
     async with database.transaction() as session:
         made, _ = await endpoints.add(session, vault, wanted, LOOPBACK)

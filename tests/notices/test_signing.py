@@ -17,15 +17,12 @@ from inventory.errors import BadInput, NotFound, WrongState
 from inventory.models import WebhookEndpoint
 from inventory.outgoing import endpoints
 from inventory.outgoing.endpoint_keys import rotate, secret_of
-from inventory.outgoing.outbound import Outbound
 from inventory.outgoing.signing import Keys, new_keys, signature
 from inventory.security import Vault
 from tests.conftest import HandClock
 from tests.notices.conftest import LOOPBACK, Endpoint
 from tests.notices.receiver import Receiver, Request
-from tests.notices.steps import put
-from workers import notify
-from workers.runtime import Runtime
+from tests.notices.worker import Worker
 
 
 def verified(public_key: str, request: Request) -> bool:
@@ -54,17 +51,11 @@ def accepted(secret: str, request: Request) -> bool:
 
 
 async def test_both_signatures_can_be_verified(
-    runtime: Runtime,
-    database: Database,
-    clock: HandClock,
-    outbound: Outbound,
-    receiver: Receiver,
-    endpoint: Endpoint,
+    worker: Worker, receiver: Receiver, endpoint: Endpoint
 ) -> None:
-    clock.moment = datetime.now(UTC)
+    worker.clock.moment = datetime.now(UTC)
     hook, secret = await endpoint(receiver.url)
-    await put(database, clock)
-    await notify.work(runtime, outbound=outbound)
+    await worker.sent()
 
     [request] = receiver.requests
     versions = [one.split(",")[0] for one in request.headers["webhook-signature"].split()]
@@ -78,25 +69,21 @@ async def test_both_signatures_can_be_verified(
 
 
 async def test_two_signatures_live_for_the_stated_time_and_then_one(
-    runtime: Runtime,
-    database: Database,
-    clock: HandClock,
-    outbound: Outbound,
-    receiver: Receiver,
-    endpoint: Endpoint,
+    worker: Worker, receiver: Receiver, endpoint: Endpoint
 ) -> None:
-    clock.moment = datetime.now(UTC)
+    worker.clock.moment = datetime.now(UTC)
     hook, old = await endpoint(receiver.url)
-    async with database.transaction() as session:
-        made, new = await rotate(session, runtime.vault, hook.id, hours=24, now=clock.now())
+    async with worker.database.transaction() as session:
+        made, new = await rotate(
+            session, worker.runtime.vault, hook.id, hours=24, now=worker.clock.now()
+        )
     assert made.public_key_previous == hook.public_key
-    assert made.previous_until == clock.now() + timedelta(hours=24)
+    assert made.previous_until == worker.clock.now() + timedelta(hours=24)
 
     found = []
     for later in (timedelta(0), timedelta(hours=23, minutes=59), timedelta(hours=24)):
-        clock.moment = made.previous_until - timedelta(hours=24) + later
-        await put(database, clock)
-        await notify.work(runtime, outbound=outbound)
+        worker.clock.moment = made.previous_until - timedelta(hours=24) + later
+        await worker.sent()
         request = receiver.requests[-1]
         count = len(request.headers["webhook-signature"].split())
         assert hook.public_key is not None
@@ -106,8 +93,8 @@ async def test_two_signatures_live_for_the_stated_time_and_then_one(
     assert found == [(4, True), (4, True), (2, False)]
     assert [accepted(secret, receiver.requests[0]) for secret in (old, new)] == [True, True]
 
-    async with database.transaction() as session:
-        await deliveries.tidy(session, clock.now())
+    async with worker.database.transaction() as session:
+        await deliveries.tidy(session, worker.clock.now())
         row = (await session.scalars(select(WebhookEndpoint))).one()
     assert (row.secret_previous, row.public_key_previous, row.previous_until) == (None,) * 3
 
@@ -151,29 +138,24 @@ def test_keys_are_never_in_a_repr() -> None:
 
 
 async def test_older_endpoints_are_sealed_when_a_worker_first_sends(
-    runtime: Runtime,
-    database: Database,
-    clock: HandClock,
-    outbound: Outbound,
-    receiver: Receiver,
+    worker: Worker, receiver: Receiver
 ) -> None:
     """As they are before the migration: the address in plain, a secret alone."""
     secret = new_keys().secret
-    clock.moment = datetime.now(UTC)
-    async with database.transaction() as session:
-        sealed = runtime.vault.seal({"secret": secret})
+    worker.clock.moment = datetime.now(UTC)
+    async with worker.database.transaction() as session:
+        sealed = worker.runtime.vault.seal({"secret": secret})
         session.add(WebhookEndpoint(url=receiver.url + "?key=canary", secret=sealed))
         session.add(WebhookEndpoint(url=receiver.url + "?key=canary", secret=b"unreadable"))
-    await put(database, clock)
-    await notify.work(runtime, outbound=outbound)
+    await worker.sent()
 
     [request] = receiver.requests
     assert request.path == "/hook?key=canary"
     assert accepted(secret, request)
-    async with database.transaction() as session:
+    async with worker.database.transaction() as session:
         rows = (await session.scalars(select(WebhookEndpoint).order_by(WebhookEndpoint.id))).all()
     assert [row.url for row in rows] == [f"http://127.0.0.1:{receiver.port}/…"] * 2
     assert rows[0].public_key is not None
     assert verified(rows[0].public_key, request)
-    pool = await database.pool()
+    pool = await worker.database.pool()
     assert "canary" not in str(await pool.fetch("SELECT * FROM webhook_endpoint"))
