@@ -61,6 +61,32 @@ JSON_BYTES_MAX = 20_000
 YEARS = (2000, 2100)
 
 
+# What a text may hold, in words for people in place of the pattern that it broke.
+_WORDS = {
+    r"^[!-.0-~]+\Z": "printable ASCII, without spaces and slashes",
+    r"^[a-z0-9][a-z0-9_-]*\Z": "small letters, digits, - and _, a letter or digit first",
+    r"^[!-~]([ -~]*[!-~])?\Z": "printable ASCII, without a space at either end",
+    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z": "without line breaks and control characters",
+    r"^[^\x00-\x20\x7f-\x9f\u2028\u2029]+\Z": "without spaces, line breaks and control characters",
+}
+MESSAGE_CHARACTERS_MAX = 300
+
+
+def plain(message: str) -> str:
+    """What msgspec says of a wrong value, for people: words, and no more than fits a few lines."""
+    for pattern, words in _WORDS.items():
+        message = message.replace(f"matching regex {pattern!r}", words)
+    return shortened(message, MESSAGE_CHARACTERS_MAX)
+
+
+def shortened(message: str, most: int) -> str:
+    """The text, or its begin and its end where it is longer: a caller's own value may be huge."""
+    if len(message) <= most:
+        return message
+    half = (most - 3) // 2
+    return f"{message[:half]} … {message[-half:]}"
+
+
 def moment(value: datetime) -> datetime:
     """The same moment in UTC. Raises `BadInput` outside the years 2000 to 2100."""
     if not YEARS[0] < value.year < YEARS[1]:

@@ -49,24 +49,26 @@ _SHOWN = (
 
 
 class Which(Struct, frozen=True, kw_only=True):
-    """Which alerts: of a state, of a team (its own or escalated to it), of a digest."""
+    """Which alerts: of a state, of a team (its own or escalated to it), of a digest, one alone."""
 
     state: str | None = None
     team: str | None = None
     digest_id: int | None = None
+    alert_id: int | None = None
 
 
 async def rows(
-    session: AsyncSession, which: Which, *, before_id: int, limit: int, now: datetime
+    session: AsyncSession, which: Which, *, before_id: int | None, limit: int, now: datetime
 ) -> list[AlertRow]:
-    """Alerts, newest first."""
+    """Alerts, newest first, those with ids below `before_id` if given."""
     team, further = aliased(Team), aliased(Team)
     query = (
         select(Alert, team.code, further.code)
         .outerjoin(team, team.id == Alert.team_id)
         .outerjoin(further, further.id == Alert.escalated_to_id)
-        .where(Alert.id < before_id)
     )
+    if before_id is not None:
+        query = query.where(Alert.id < before_id)
     if which.state is not None:
         query = query.where(Alert.state == which.state)
     if which.team is not None:
@@ -74,13 +76,16 @@ async def rows(
     if which.digest_id is not None:
         told = select(AlertMessage.alert_id).where(AlertMessage.digest_id == which.digest_id)
         query = query.where(Alert.id.in_(told))
+    if which.alert_id is not None:
+        query = query.where(Alert.id == which.alert_id)
     return await _shown(session, query.order_by(Alert.id.desc()).limit(limit), now)
 
 
 async def one(session: AsyncSession, alert_id: int, now: datetime) -> AlertRow:
     """One alert. Raises `NotFound`."""
-    found = await rows(session, Which(), before_id=alert_id + 1, limit=1, now=now)
-    if not found or found[0].id != alert_id:
+    which = Which(alert_id=alert_id)
+    found = await rows(session, which, before_id=None, limit=1, now=now)
+    if not found:
         raise NotFound(f"no alert {alert_id}")
     return found[0]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import audit
@@ -17,7 +17,7 @@ from inventory.alerting.teams import team_by_code
 from inventory.alerting.tell import tell_closed
 from inventory.alerts import judge
 from inventory.catalogue import sku_by_code
-from inventory.errors import BadInput, NotFound
+from inventory.errors import AlreadyExists, BadInput, NotFound
 from inventory.facts import QUANTITY_MAX
 from inventory.fields import Code, Count
 from inventory.models import AlertRule, Sku, Supplier, Team
@@ -40,6 +40,9 @@ LEVELS: Mapping[str, int] = {
     "low_cover": DAYS_MAX,
     "stock_out": DAYS_MAX,
 }
+# What a rule says; and any number, the same in every process.
+_SAYS = ("kind", "sku_id", "category", "supplier_id", "level", "clear_margin", "team_id")
+RULES_LOCK = 0x4852_554C
 ABOUT_A_CHANNEL = ("key_expiring", "channel_silent", "sync_health")
 
 
@@ -79,8 +82,9 @@ class RuleRow(Struct, frozen=True, kw_only=True):
 async def add_rule(session: AsyncSession, new: NewRule, *, by: str, now: datetime) -> int:
     """Watch. What is low already fires at once. Of each kind the nearest rules judge a SKU.
 
-    Raises `UnknownSku`, `NotFound` for an unknown team or supplier, and `BadInput` for a level that
-    is missing, superfluous or too large, or more than one of SKU, category and supplier.
+    Raises `UnknownSku`, `NotFound` for an unknown team or supplier, `AlreadyExists` for a rule that
+    is there already, and `BadInput` for a level that is missing, superfluous or too large, or more
+    than one of SKU, category and supplier.
     """
     level, margin = _level(new)
     if sum(each is not None for each in (new.sku, new.category, new.supplier)) > 1:
@@ -100,6 +104,7 @@ async def add_rule(session: AsyncSession, new: NewRule, *, by: str, now: datetim
         team_id=team and team.id,
         created_at=now,
     )
+    await _refuse_twice(session, rule)
     session.add(rule)
     await session.flush()
     detail = {"rule": rule.id, "kind": new.kind, "sku": new.sku, "level": new.level}
@@ -107,6 +112,15 @@ async def add_rule(session: AsyncSession, new: NewRule, *, by: str, now: datetim
     audit.note(session, by=by, action="alert_rule.created", detail=detail, now=now)
     await _judge(session, rule, now)
     return rule.id
+
+
+async def _refuse_twice(session: AsyncSession, rule: AlertRule) -> None:
+    """Two rules that say the same would tell everything twice. Raises `AlreadyExists`."""
+    await session.execute(select(func.pg_advisory_xact_lock(RULES_LOCK)))
+    same = [getattr(AlertRule, name).is_not_distinct_from(getattr(rule, name)) for name in _SAYS]
+    there = await session.scalar(select(AlertRule.id).where(AlertRule.active, *same).limit(1))
+    if there is not None:
+        raise AlreadyExists(f"rule {there} says the same already")
 
 
 def _level(new: NewRule) -> tuple[int, int]:

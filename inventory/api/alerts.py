@@ -51,11 +51,14 @@ class AlertRuleController(Controller):
             rows = await rules.rules(session, after_id=after_id, limit=limit + 1)
         return page(rows, limit, lambda row: row.id)
 
-    @post(guards=[WRITE], status_code=HTTP_201_CREATED, responses=problems(404))
+    @post(guards=[WRITE], status_code=HTTP_201_CREATED, responses=problems(404, 409))
     async def create_alert_rule(
         self, data: JSONBody[NewRule], services: Services, caller: Caller
     ) -> RuleRow:
-        """Watch a level, or say which team is told. What has crossed it already fires at once."""
+        """Watch a level, or say which team is told. What has crossed it already fires at once.
+
+        409 where a rule says the same already: it would tell everything twice.
+        """
         now = services.clock.now()
         async with services.database.transaction() as session:
             rule_id = await rules.add_rule(session, data, by=caller.name, now=now)

@@ -55,9 +55,12 @@ def decoded(cursor: str | None, type_: type[Key], *, start: Key) -> Key:
         return start
     try:
         padded = cursor[:CURSOR_CHARACTERS_MAX] + "=" * (-len(cursor) % 4)
-        return msgspec.json.decode(base64.urlsafe_b64decode(padded), type=type_)
+        key = msgspec.json.decode(base64.urlsafe_b64decode(padded), type=type_)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise BadInput("this cursor is not one of ours") from None
+    if isinstance(key, str) and "\x00" in key:
+        raise BadInput("this cursor is not one of ours")
+    return key
 
 
 def id_in(cursor: str | None, *, start: int = 0, most: int = ID_MAX) -> int:

@@ -15,11 +15,13 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from inventory.db import CONNECTION_LOST
 from inventory.errors import InventoryError, TooBusy
+from inventory.fields import plain, shortened
 
 log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 20
+WHERE_CHARACTERS_MAX = 100
 SERVER_ERROR = 500
 BUSY = 429
 UNREACHABLE = 503
@@ -177,7 +179,11 @@ def of_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[P
     code = CODE_OF_STATUS.get(error.status_code, "bad_input")
     if isinstance(error, ValidationException):
         return answer(request, code, "the request is not valid", errors=_wrong_parts(error))
-    return answer(request, code, _DETAILS.get(code, "the body cannot be read as JSON"))
+    told = answer(request, code, _DETAILS.get(code, "the body cannot be read as JSON"))
+    # Whoever took a wrong method is owed the right ones (RFC 9110, 15.5.6).
+    if error.headers and "allow" in error.headers:
+        told.headers["Allow"] = error.headers["allow"]
+    return told
 
 
 _DETAILS = {
@@ -195,7 +201,7 @@ def _wrong_parts(error: ValidationException) -> tuple[WrongPart, ...]:
 def _wrong_part(part: dict[str, Any]) -> WrongPart:
     source = str(getattr(part.get("source"), "value", part.get("source", "")))
     where = ".".join(text for text in (source, part.get("key")) if text)
-    message = str(part.get("message", ""))
+    where, message = shortened(where, WHERE_CHARACTERS_MAX), plain(str(part.get("message", "")))
     if where == "body.data":
         known = message if message.startswith("Object ") else "a JSON body is needed"
         return WrongPart(message=known, where="body")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inventory.commands.common import JsonOut, by_me, now, print_table, run, write_json
+from inventory.commands.asked import ID_MAX, SMALL_ID_MAX, checked
+from inventory.commands.common import JsonOut, by_me, now, print_table, run, tokyo, write_json
 
 if TYPE_CHECKING:
     from inventory.alerting.people import AlertRow
@@ -22,9 +23,9 @@ RULE_HEADING = ("id", "kind", "about", "level", "margin", "team")
 
 alerts = typer.Typer(help="Alerts: what fired, who takes care of it, what is watched.")
 
-AlertId = Annotated[int, typer.Argument(metavar="ALERT", help="Its number.", min=1)]
-RuleId = Annotated[int, typer.Argument(metavar="RULE", help="Its number.", min=1)]
-State = Annotated[str, typer.Option(help="open or closed.")]
+AlertId = Annotated[int, typer.Argument(metavar="ALERT", help="Its number.", min=1, max=ID_MAX)]
+RuleId = Annotated[int, typer.Argument(metavar="RULE", help="Its number.", min=1, max=SMALL_ID_MAX)]
+State = Annotated[Literal["open", "closed"], typer.Option(help="open or closed.")]
 Team = Annotated[str | None, typer.Option(help="The team that is told.")]
 Kind = Annotated[
     str,
@@ -42,7 +43,7 @@ Margin = Annotated[
 Sku = Annotated[str | None, typer.Option(help="Only this SKU.")]
 Category = Annotated[str | None, typer.Option(help="Only SKUs of this category.")]
 Supplier = Annotated[str | None, typer.Option(help="Only SKUs of this supplier.")]
-Hours = Annotated[float, typer.Option(help="For how long, 90 days at most.", min=0.01)]
+Hours = Annotated[float, typer.Option(help="For how long, 90 days at most.", min=0.01, max=2160)]
 
 
 @alerts.command("list")
@@ -63,7 +64,8 @@ def list_alerts(
     if json_out:
         write_json(rows)
     else:
-        print_table(HEADING, [_line(row) for row in rows])
+        whose = "" if team is None else f" for team {team}"
+        print_table(HEADING, [_line(row) for row in rows], none=f"no alert is {state}{whose}")
 
 
 def _line(row: AlertRow) -> Sequence[object]:
@@ -98,7 +100,8 @@ def acknowledge(alert_id: AlertId) -> None:
             return await people.one(session, alert_id, now())
 
     row = run(work)
-    typer.echo(f"{row.subject}: acknowledged by {row.acknowledged_by} at {row.acknowledged_at}")
+    at = "-" if row.acknowledged_at is None else tokyo(row.acknowledged_at)
+    typer.echo(f"{row.subject}: acknowledged by {row.acknowledged_by} at {at} (Tokyo)")
 
 
 @alerts.command("snooze")
@@ -113,7 +116,7 @@ def snooze(alert_id: AlertId, hours: Hours = 24.0) -> None:
             await people.snooze(session, alert_id, until=until, by=by_me(), now=now())
         return until
 
-    typer.echo(f"nothing is said of it until {run(work)}")
+    typer.echo(f"nothing is said of it until {tokyo(run(work))} (Tokyo)")
 
 
 @alerts.command("rules")
@@ -129,7 +132,7 @@ def list_rules(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of 
     if json_out:
         write_json(rows)
     else:
-        print_table(RULE_HEADING, [_rule(row) for row in rows])
+        print_table(RULE_HEADING, [_rule(row) for row in rows], none="nothing is watched")
 
 
 def _rule(row: RuleRow) -> Sequence[object]:
@@ -153,28 +156,17 @@ def add_rule(
 ) -> None:
     """Watch a level, or say which team is told; what has crossed it already fires at once."""
     from inventory.alerting import rules
+    from inventory.alerting.rules import NewRule
 
     wish = {"kind": kind, "level": level, "clear_margin": margin, "sku": sku}
-    new = checked(wish | {"category": category, "supplier": supplier, "team": team})
+    wish |= {"category": category, "supplier": supplier, "team": team}
+    new: NewRule = checked(wish, NewRule)
 
     async def work(database: Database) -> int:
         async with database.transaction() as session:
             return await rules.add_rule(session, new, by=by_me(), now=now())
 
     typer.echo(f"rule {run(work)}")
-
-
-def checked(wish: dict[str, Any]) -> Any:
-    """The rule, by the limits of the API's bodies. Raises `BadInput`."""
-    import msgspec
-
-    from inventory.alerting.rules import NewRule
-    from inventory.errors import BadInput
-
-    try:
-        return msgspec.convert(wish, NewRule)
-    except msgspec.ValidationError as error:
-        raise BadInput(str(error)) from None
 
 
 @alerts.command("unwatch")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inventory.commands.asked import ID_MAX, checked
 from inventory.commands.common import (
     NEWEST,
     ROWS_MAX,
@@ -28,7 +29,7 @@ MESSAGE_HEADING = ("cancellation", "channel", "order", "refund by (Tokyo)")
 
 desk = typer.Typer(help="The decision table, buyers' wishes, and messages to buyers.")
 
-Cancellation = Annotated[int, typer.Argument(help="The cancellation's number.", min=1)]
+Cancellation = Annotated[int, typer.Argument(help="The cancellation's number.", min=1, max=ID_MAX)]
 Part = Annotated[bool, typer.Option("--part", help="Only a part of the order is short.")]
 Person = Annotated[str, typer.Option(help="The name of the person who did it.")]
 
@@ -80,7 +81,8 @@ def buyer_asked(
     from inventory.desk import buyer_requests
     from inventory.desk.buyer_requests import BuyerAsked
 
-    told = BuyerAsked(person=person, asked_at=_time(asked_at), reference=reference)
+    wish = {"person": person, "asked_at": _time(asked_at), "reference": reference}
+    told: BuyerAsked = checked(wish, BuyerAsked)
 
     async def work(session: AsyncSession) -> Any:
         return await buyer_requests.record(session, channel, order_ref, told, by=by_me(), now=now())
@@ -109,17 +111,14 @@ def list_messages(
     async def work(session: AsyncSession) -> Any:
         return await messages.unsent(session, before_id=NEWEST, limit=ROWS_MAX)
 
-    rows = in_one(work)
+    found = in_one(work)
     if json_out:
-        write_json(rows)
-    elif rows:
-        lines = [
-            [row.cancellation_id, row.channel, row.order_ref, tokyo(row.repay_due_at)]
-            for row in rows
-        ]
-        print_table(MESSAGE_HEADING, lines)
-    else:
-        typer.echo("no message waits to be sent", err=True)
+        write_json(found)
+        return
+    lines = [
+        [row.cancellation_id, row.channel, row.order_ref, tokyo(row.repay_due_at)] for row in found
+    ]
+    print_table(MESSAGE_HEADING, lines, none="no message waits to be sent")
 
 
 @desk.command()
@@ -142,13 +141,21 @@ def message(
         typer.echo(f"※ {note}")
 
 
+def _named(person: str) -> str:
+    from inventory.fields import Text
+
+    return str(checked(person, Text))
+
+
 @desk.command()
 def sent(cancellation: Cancellation, person: Person) -> None:
     """Say that a person has sent the message to the buyer."""
     from inventory.desk import messages
 
+    named = _named(person)
+
     async def work(session: AsyncSession) -> Any:
-        await messages.mark_sent(session, cancellation, person=person, by=by_me(), now=now())
+        await messages.mark_sent(session, cancellation, person=named, by=by_me(), now=now())
         return await messages.message(session, cancellation)
 
     write_json(in_one(work))
@@ -159,8 +166,10 @@ def repaid(cancellation: Cancellation, person: Person) -> None:
     """Say that a person has seen to the refund, on the platform; its reminder ends."""
     from inventory.desk import messages
 
+    named = _named(person)
+
     async def work(session: AsyncSession) -> Any:
-        await messages.mark_repaid(session, cancellation, person=person, by=by_me(), now=now())
+        await messages.mark_repaid(session, cancellation, person=named, by=by_me(), now=now())
         return await messages.message(session, cancellation)
 
     write_json(in_one(work))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import east_asian_width
 
 import typer
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 ROWS_MAX = 100
 # Of what is read from the newest on: an id that none reaches.
 NEWEST = 2**62
+
+NUMBER = re.compile(r"[+-]?[0-9][0-9,]*([.][0-9]+)?")
 
 JsonOut = Annotated[bool, typer.Option("--json", help="Write JSON to standard output.")]
 
@@ -75,17 +79,34 @@ def write_json(found: Any) -> None:
     typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
 
 
-def print_table(heading: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns as wide as they need be; numbers stand to the right."""
+def print_table(
+    heading: Sequence[str], rows: Sequence[Sequence[object]], *, none: str | None = None
+) -> None:
+    """Columns as wide as they need be; numbers stand to the right.
+
+    Where there are no rows, `none` says so on standard error in place of the heading.
+    """
+    if not rows and none is not None:
+        typer.echo(none, err=True)
+        return
     lines = [list(heading), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    right = [bool(rows) and _is_number(cell) for cell in (rows[0] if rows else heading)]
+    columns = list(zip(*lines, strict=True))
+    widths = [max(map(_width, column)) for column in columns]
+    right = [_are_numbers(column[1:]) for column in columns]
     for line in lines:
         shown = []
         for cell, width, to_right in zip(line, widths, right, strict=True):
-            shown.append(cell.rjust(width) if to_right else cell.ljust(width))
+            space = " " * (width - _width(cell))
+            shown.append(space + cell if to_right else cell + space)
         typer.echo("  ".join(shown).rstrip())
 
 
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, int) or str(cell).lstrip("+-").isdecimal()
+def _width(cell: str) -> int:
+    """How many places of a terminal it takes: a Japanese character takes two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in cell)
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether a column is of numbers, and of dashes where there is none."""
+    known = [cell for cell in cells if cell not in {"", "-"}]
+    return bool(known) and all(NUMBER.fullmatch(cell) for cell in known)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from inventory.commands.asked import Number
 from inventory.commands.common import (
     NEWEST,
     ROWS_MAX,
@@ -23,35 +23,34 @@ if TYPE_CHECKING:
     from inventory.db import Database
     from inventory.reports.desk import CancellationRow, EventRow, OversellRow
 
-CASE_STATES = ("open", "closed")
 CASE_HEADING = ("case", "SKU", "short", "at most", "opened (Tokyo)", "closed (Tokyo)", "cause")
-ORDER_STATES = (
-    *("proposed", "approved", "submitted", "confirmed", "refused", "failed"),
-    "observed",
-)
-ORDER_HEADING = (
-    *("number", "case", "channel", "order", "reason", "cost", "proposed (Tokyo)"),
+CANCELLATION_HEADING = (
+    *("cancellation", "case", "channel", "order", "reason", "cost", "proposed (Tokyo)"),
     "decide by (Tokyo)",
 )
-EVENT_STATES = ("new", "parked", "conflict", "handled")
 EVENT_HEADING = ("event", "channel", "about", "received (Tokyo)", "why", "what")
 
 oversells = typer.Typer(help="Oversell cases and the orders given up for them.")
 events = typer.Typer(help="What channels told us and a person must look at.")
 
-Id = Annotated[int, typer.Argument(help="Its number.", min=1)]
-State = Annotated[str, typer.Option(help="open or closed.")]
+CaseState = Annotated[Literal["open", "closed"], typer.Option(help="open or closed.")]
+CancellationState = Annotated[
+    Literal["proposed", "approved", "refused", "submitted", "confirmed", "failed", "observed"],
+    typer.Option(help="proposed ones wait for a decision."),
+]
+EventState = Annotated[
+    Literal["new", "parked", "conflict", "handled"],
+    typer.Option(help="new, parked, conflict or handled."),
+]
 
 
 @oversells.command("list")
 def list_oversells(
-    state: State = "open",
+    state: CaseState = "open",
     json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Print the newest cases of a state, 100 at most."""
     from inventory.reports import desk
-
-    _known(state, CASE_STATES)
 
     async def read(database: Database) -> list[OversellRow]:
         async with database.sessions() as session:
@@ -60,10 +59,8 @@ def list_oversells(
     cases = run(read)
     if json_out:
         write_json(cases)
-    elif cases:
-        print_table(CASE_HEADING, [_case(each) for each in cases])
     else:
-        typer.echo(f"no case is {state}", err=True)
+        print_table(CASE_HEADING, [_case(each) for each in cases], none=f"no case is {state}")
 
 
 def _case(case: OversellRow) -> list[object]:
@@ -71,30 +68,27 @@ def _case(case: OversellRow) -> list[object]:
     return [case.id, case.sku, case.shortage, case.shortage_max, *times, case.cause or "-"]
 
 
-@oversells.command("orders")
-def list_orders(
-    state: Annotated[str, typer.Option(help=f"{', '.join(ORDER_STATES)}.")] = "proposed",
+@oversells.command("cancellations")
+def list_cancellations(
+    state: CancellationState = "proposed",
     json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
-    """Print the orders to give up that wait to be decided, or those of another state."""
+    """Print the orders to be given up that wait for a decision, or those of another state."""
     from inventory.reports import desk
-
-    _known(state, ORDER_STATES)
 
     async def read(database: Database) -> list[CancellationRow]:
         async with database.sessions() as session:
             return await desk.cancellations(session, state=state, before_id=NEWEST, limit=ROWS_MAX)
 
-    orders = run(read)
+    found = run(read)
     if json_out:
-        write_json(orders)
-    elif orders:
-        print_table(ORDER_HEADING, [_order(each) for each in orders])
+        write_json(found)
     else:
-        typer.echo(f"no order to give up is {state}", err=True)
+        lines = [_cancellation(each) for each in found]
+        print_table(CANCELLATION_HEADING, lines, none=f"no cancellation is {state}")
 
 
-def _order(row: CancellationRow) -> list[object]:
+def _cancellation(row: CancellationRow) -> list[object]:
     yen = (row.cost or {}).get("total_yen")
     cost = "-" if yen is None else f"{yen:,} yen"
     case = row.oversell_id or "-"
@@ -102,14 +96,9 @@ def _order(row: CancellationRow) -> list[object]:
     return [row.id, case, *who, cost, tokyo(row.proposed_at), tokyo(row.decide_by)]
 
 
-def _known(state: str, states: Sequence[str]) -> None:
-    if state not in states:
-        raise typer.BadParameter(f"--state: {', '.join(states)}")
-
-
 @oversells.command("show")
 def show_oversell(
-    oversell_id: Id,
+    oversell_id: Number,
     json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Print one oversell as one story: sales, listings, the delay, the decision, the cost.
@@ -131,13 +120,13 @@ def show_oversell(
 
 
 @oversells.command()
-def approve(cancellation_id: Id) -> None:
+def approve(cancellation_id: Number) -> None:
     """Give an order up: the desk cancels it at its channel with the reason proposed."""
     _decide(cancellation_id, agreed=True)
 
 
 @oversells.command()
-def refuse(cancellation_id: Id) -> None:
+def refuse(cancellation_id: Number) -> None:
     """Keep an order; its shipping hold ends and the desk looks for another."""
     _decide(cancellation_id, agreed=False)
 
@@ -163,13 +152,11 @@ def _decide(cancellation_id: int, *, agreed: bool) -> None:
 
 @events.command("list")
 def list_events(
-    state: Annotated[str, typer.Option(help="new, parked, conflict or handled.")] = "parked",
+    state: EventState = "parked",
     json_out: JsonOut = False,  # noqa: FBT002 -- a flag of the command line
 ) -> None:
     """Print the newest events of a state, 100 at most."""
     from inventory.reports import desk
-
-    _known(state, EVENT_STATES)
 
     async def read(database: Database) -> list[EventRow]:
         async with database.sessions() as session:
@@ -180,10 +167,8 @@ def list_events(
     found = run(read)
     if json_out:
         write_json(found)
-    elif found:
-        print_table(EVENT_HEADING, [_event(each) for each in found])
     else:
-        typer.echo(f"no event is {state}", err=True)
+        print_table(EVENT_HEADING, [_event(each) for each in found], none=f"no event is {state}")
 
 
 def _event(row: EventRow) -> list[object]:
@@ -192,7 +177,7 @@ def _event(row: EventRow) -> list[object]:
 
 
 @events.command()
-def replay(event_id: Id) -> None:
+def replay(event_id: Number) -> None:
     """Handle a parked event once more; exit code 1 when it had to be parked again."""
     from inventory.clock import Clock
     from inventory.inbox import Inbox

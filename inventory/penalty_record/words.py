@@ -16,8 +16,17 @@ def amount(value: float | None, unit: str) -> str:
     """A value with its unit, two decimals at most; `unknown` without one."""
     if value is None:
         return "unknown"
-    shown = f"{value:.2f}".rstrip("0").rstrip(".")
-    return f"{shown} {_UNITS.get(unit, unit)}"
+    return f"{figure(value)} {unit_shown(unit)}"
+
+
+def figure(value: float) -> str:
+    """A value without its unit, two decimals at most."""
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def unit_shown(unit: str) -> str:
+    """A unit as people read it."""
+    return _UNITS.get(unit, unit)
 
 
 def count(number: int) -> str:
