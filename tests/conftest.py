@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from inventory import schema
 from inventory.clock import Clock
@@ -22,6 +23,10 @@ from inventory.processes import Supervisor
 
 # Helpers that assert say as much as tests when they fail.
 pytest.register_assert_rewrite("tests.hostile.agreement", "tests.workers.night")
+
+# An example may take as long as the machine needs: none of them is about speed.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 TEMPLATE = "hikiate_template"
 HASTY = ("fsync", "synchronous_commit", "full_page_writes")

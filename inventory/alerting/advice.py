@@ -79,7 +79,7 @@ def runs_out_after(available: int, per_day: float, coming: Sequence[tuple[int, i
     """
     stock = float(available)
     for after, units in coming:
-        if stock <= 0 or stock < per_day * after:
+        if after and (stock <= 0 or stock < per_day * after):
             break
         stock += units
     if stock <= 0:

@@ -31,7 +31,8 @@ TIDY_MAX = 5_000
 
 # Rows that somebody works on just now are left for the next time: nothing here waits for a lock.
 _WAKE = text(f"""
-UPDATE alert SET snoozed_until = NULL, acknowledged_at = NULL, acknowledged_by = NULL
+UPDATE alert SET snoozed_until = NULL, acknowledged_at = NULL, acknowledged_by = NULL,
+  told_at = NULL, escalated_at = NULL
 WHERE id IN (SELECT id FROM alert WHERE state = 'open' AND snoozed_until <= :now
   ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED)
 RETURNING {COLUMNS}
@@ -113,7 +114,10 @@ async def new_day(database: Database, now: datetime) -> int:
 
 
 async def wake(session: AsyncSession, now: datetime) -> int:
-    """Speak of what is still open after its snooze; somebody must see it anew. How many."""
+    """Speak of what is still open after its snooze; somebody must see it anew. How many.
+
+    The time to acknowledge it starts when its team hears of it again.
+    """
     rows = (await session.execute(_WAKE, {"now": now, "most": AT_ONCE})).mappings().all()
     await tell(session, "reminded", [(row, row["team_id"]) for row in rows], now)
     return len(rows)

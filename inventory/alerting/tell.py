@@ -16,8 +16,12 @@ from inventory.models import AlertMessage, Team
 
 DIGEST_OVER = 5
 DIGEST_MINUTES = 15
-# Somebody must decide on each of these before a deadline: they never wait for a digest.
-NEVER_WAIT = ("cancellation_", "cancelled_", "oversell_stuck")
+# Somebody must act on each of these before a deadline: they never wait for a digest, which may be
+# a week away.
+NEVER_WAIT = (
+    *("cancellation_", "cancelled_", "oversell_stuck"),
+    *("order_lapses", "repayment_due", "transfer_wanted"),
+)
 ADVISED = ("fired", "reminded", "escalated")
 
 # An alert's row, and the team that shall hear of it.

@@ -73,28 +73,33 @@ _BLAMED = "says that it was the buyer's wish"
 _SHIPPED = "speaks of a shipment"
 _OUTSIDE = "refunds outside the platform"
 _CONTACT = "names a way around the marketplace"
+# What the shop does by itself （取り消させていただきます） is no request.
+_CANCEL = r"(?:キャンセル|取り?消し?(?![さし]))"
+_BUYER = r"(?:お客様|ご?購入者様?|ご?注文者様?)"
 # Sentences of a draft are looked at one by one, so that an apology may thank and ask elsewhere.
 _PATTERNS: Mapping[str, tuple[str, ...]] = {
     _ASKED_TO_CANCEL: (
-        r"キャンセルの?(?:申請|リクエスト|ご?依頼|お?申し?込み)",
-        r"キャンセルの?(?:お?手続き?)?[をに]?[^。\n]{0,12}(?:いただけ|頂け|くださ|下さ|お願い|ほしい|欲しい)",
-        r"(?:注文|購入)履歴(?:から|より)",
-        r"(?:お客様|購入者様?|ご注文者様?)(?:側)?(?:から|より|の方で|にて|ご自身)[^。\n]{0,20}キャンセル",
+        rf"{_CANCEL}の?(?:申請|リクエスト|ご?依頼|お?申し?込み|ボタン)",
+        rf"{_CANCEL}[^。\n]{{0,30}}(?:いただけ|いただきた|頂け|頂きた|くださ|下さ|お願い|ほしい|欲しい)",
+        r"(?:(?:注文|購入)履歴|マイページ)(?:から|より|で|にて)",
+        rf"{_BUYER}(?:側)?(?:から|より|の方で|にて|ご自身)[^。\n]{{0,20}}{_CANCEL}",
         r"(?i)(?:please|kindly|could you|you (?:can|may))[^.\n]{0,40}cancel",
         r"(?i)(?:request|file|submit|apply for)[^.\n]{0,20}cancel",
+        r"(?i)cancel[^.\n]{0,30}(?:yourself|from your (?:account|order))",
     ),
     _BLAMED: (
-        r"お客様(?:の)?(?:ご)?都合",
-        r"お客様(?:の)?ご(?:希望|要望)(?:により|による|で)[^。\n]{0,10}キャンセル",
+        rf"{_BUYER}(?:側)?(?:の)?(?:ご)?都合",
+        rf"{_BUYER}(?:の)?ご(?:希望|要望)(?:により|による|で)[^。\n]{{0,10}}{_CANCEL}",
         r"(?i)(?:at|upon|per) your request",
     ),
     _SHIPPED: (
-        r"発送(?:済|完了|いたしました|しました|通知)",
+        r"(?:発送|配送)(?:済|完了|いたしました|しました|通知)",
         r"出荷(?:済|完了|いたしました|しました)",
     ),
     _OUTSIDE: (
         r"振込先|口座(?:番号|情報)|現金書留|直接(?:ご)?返金|個別に(?:ご)?返金",
-        r"(?i)bank account|paypal|paypay[^。\n]{0,6}送金",
+        r"(?:振り?込み?|現金|ギフト券)[^。\n]{0,8}(?:返金|お返し)|返金[^。\n]{0,8}(?:振り?込|現金)",
+        r"(?i)bank (?:account|transfer)|paypal|paypay[^。\n]{0,6}送金",
     ),
     _CONTACT: (r"(?i)https?://|www\.", r"(?i)[\w.+-]+@[\w-]+\.\w+", r"\d{2,4}-\d{2,4}-\d{3,4}"),
 }

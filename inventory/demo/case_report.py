@@ -46,7 +46,8 @@ def _case(case: Case, losses: Mapping[str, Loss]) -> dict[str, Any]:
         sku=case.sku,
         shortage=case.shortage,
         weighed=[each.detail for each in case.weighed],
-        mitigated=[way["units"] for way in case.mitigations],
+        # What was counted on and did not come covers nothing.
+        mitigated=[way["units"] for way in case.mitigations if way["state"] != "undone"],
         given_up=case.given_up,
     )
     told: dict[str, Any] = msgspec.to_builtins(own)

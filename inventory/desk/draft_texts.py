@@ -31,10 +31,19 @@ CLOSING = (
     "\n\n【店舗名】\n担当：【担当者名】"
 )
 
-_AUTOMATIC = (
-    "お支払いがお済みの場合は、モールの定める方法により、お支払い方法に応じて返金されます。"
+# No marketplace stands between these and their buyers: the shop refunds by itself.
+OWN_STORES = frozenset({Market.ECCUBE, Market.OWN_STORE, Market.HOUSE})
+_CARD_AND_UNPAID = (
     "クレジットカードの場合、ご利用明細への反映まで数日かかることがございます。"
     "お支払い前の場合は、お支払いの必要はございません。"
+)
+_AUTOMATIC = (
+    "お支払いがお済みの場合は、モールの定める方法により、お支払い方法に応じて返金されます。"
+    + _CARD_AND_UNPAID
+)
+_BY_THE_SHOP = (
+    "お支払いがお済みの場合は、お支払い方法に応じて、取り消しから48時間以内に返金の手続きを行います。"
+    + _CARD_AND_UNPAID
 )
 # By what is known of the money: the wire values of `drafts.Money`.
 MONEY: Mapping[str, Mapping[Market | None, str]] = {
@@ -57,7 +66,26 @@ MONEY: Mapping[str, Mapping[Market | None, str]] = {
         ),
         Market.MERCARI_SHOPS: "お支払いいただいた代金は、メルカリShopsより自動的に返金されます。",
     },
-    "depends": {None: _AUTOMATIC},
+    "depends": {None: _AUTOMATIC} | dict.fromkeys(OWN_STORES, _BY_THE_SHOP),
+}
+# Of an order that is short only in part: the rest is delivered, and paid for.
+MONEY_PART: Mapping[str, Mapping[Market | None, str]] = {
+    "not_taken": {
+        None: "お届けできない商品の代金はご請求いたしません。",
+        Market.AMAZON: "お届けできない商品の代金は、Amazonを通じて調整または返金いたします。",
+    },
+    "taken": {
+        None: (
+            "お届けできない商品の代金は、ご注文時のお支払い方法へ返金いたします。"
+            "返金の手続きは、ご注文内容の変更から48時間以内に行います。"
+        ),
+    },
+    "depends": {
+        None: (
+            "お支払いがお済みの場合は、お届けできない商品の代金を、お支払い方法に応じて返金いたします。"
+            "お支払い前の場合は、お届けできる商品の代金のみのご請求となります。"
+        ),
+    },
 }
 POINTS: Mapping[Market, str] = {
     Market.RAKUTEN: (
@@ -94,7 +122,7 @@ NOTES: Mapping[Market | None, tuple[str, ...]] = {
     None: (
         "【】の部分を書き換え、代わりの商品がなければその一文を削ってから送ってください。",
         "購入者にキャンセルの手続きを求めないでください。理由は欠品のまま変えないでください。",
-        "モールの外で返金しないでください。",
+        "返金は、注文を受けたモールやストアの決済を通して行い、その外では行わないでください。",
     ),
     Market.AMAZON: (
         "キャンセルの通知はAmazonが購入者へ自動で送ります。このメッセージは任意です。",
@@ -107,11 +135,15 @@ NOTES: Mapping[Market | None, tuple[str, ...]] = {
     ),
     Market.YAHOO: (
         "ストアクリエイターProの注文管理または問い合わせ管理から送ってください。",
+        "カードやPayPayの返金が自動で行われるかは未確認です。注文の返金状況を確かめてください。",
         "キャンセル後、商品が在庫クローズになります（1社の情報）。在庫管理画面で解除してください。",
     ),
     Market.SHOPIFY: (
         "取り消しの通知をShopifyから送る設定（notify_customer）と重ならないか確かめてください。",
         "カードの決済手数料は戻りません。",
+    ),
+    Market.ECCUBE: (
+        "注文取消しにすると、EC-CUBEの在庫とポイントが戻ります。掲載在庫数は自動で書き直されます。",
     ),
     Market.AU_PAY: ("取り消しの前に購入者へ連絡してください（手順は未確認）。",),
     Market.MERCARI_SHOPS: (

@@ -40,7 +40,8 @@ class Item(Struct, frozen=True, kw_only=True):
 class Draft(Struct, frozen=True, kw_only=True):
     """A draft. `notes` are rules of the channel for whoever sends it, `before_cancel` is one.
 
-    `repay_due_at`: money moved, and the refund should be seen to by then.
+    `repay_due_at`: money moved, or may have moved and is the shop's own to refund; the refund
+    should be seen to by then.
     """
 
     subject: str
@@ -80,11 +81,12 @@ def out_of_stock(
     `TextRefused` where a text of ours would do it, which no release should have.
     """
     whole = extent is Extent.WHOLE
+    paid = (texts.MONEY if whole else texts.MONEY_PART)[money]
     paragraphs = [
         texts.GREETING,
         texts.APOLOGY_WHOLE if whole else texts.APOLOGY_PART,
         texts.ORDER,
-        texts.MONEY[money].get(market) or texts.MONEY[money][None],
+        paid.get(market) or paid[None],
         texts.POINTS.get(market, ""),
         texts.ALTERNATIVE.get(market, texts.ALTERNATIVE[None]),
         texts.CLOSING,
@@ -94,7 +96,7 @@ def out_of_stock(
     listed = _items(items)
     _guard(f"{title}\n{template}\n{listed}")
     body = template.format(order_ref=order_ref, items=listed)
-    due = ended_at + REPAY_WITHIN if ended_at and money is Money.TAKEN else None
+    due = ended_at + REPAY_WITHIN if ended_at and _by_the_shop(market, money) else None
     return Draft(
         subject=title.format(order_ref=order_ref),
         body=body,
@@ -103,6 +105,11 @@ def out_of_stock(
         before_cancel=market in texts.BEFORE_CANCEL,
         repay_due_at=due,
     )
+
+
+def _by_the_shop(market: Market, money: Money) -> bool:
+    """Whether a refund is surely due, or left to the shop where it is: nobody else sees to it."""
+    return money is Money.TAKEN or (money is Money.DEPENDS and market in texts.OWN_STORES)
 
 
 def _notes(market: Market, money: Money) -> tuple[str, ...]:

@@ -14,7 +14,9 @@ from inventory.vocabulary import Kind
 from tests.desk.offers import NOW, offer, shop
 
 
-@pytest.mark.parametrize(("orders", "free"), [(40, 0), (41, 1), (80, 1), (81, 2), (121, 3)])
+@pytest.mark.parametrize(
+    ("orders", "free"), [(0, 0), (1, 0), (39, 0), (40, 0), (41, 1), (80, 1), (81, 2), (121, 3)]
+)
 def test_amazon_bears_the_headroom_and_then_the_breach(orders: int, free: int) -> None:
     amazon = shop(1, Kind.AMAZON, orders=orders, breach_yen=1000, count_yen=0, beyond_yen=50)
 
@@ -41,6 +43,15 @@ def test_rakutens_points_cost_the_way_to_the_next_step_and_its_fine() -> None:
     assert ladder == (0, 4285, 8571, 100_000 + 20_000, 500_000 + 17_500)
     assert costs.crossed(rakuten, 2, NOW) == []
     assert costs.crossed(rakuten, 4, NOW) == ["rakuten: 35 points", "rakuten: 55 points"]
+
+
+def test_beyond_rakutens_last_step_each_cancellation_has_its_price() -> None:
+    rakuten = shop(1, Kind.RAKUTEN, counted=6, count_yen=0, beyond_yen=3000)
+
+    # 90, 105 and 120 points: a third of 15 lies beyond 100 at first.
+    nearing = 300_000 * 10 // 20
+    assert costs.limit_yen(rakuten, 2, NOW) == (0, 3_000_000 - nearing + 1000, 2_850_000 + 4000)
+    assert costs.crossed(rakuten, 1, NOW) == ["rakuten: 100 points"]
 
 
 def test_yahoo_goes_by_the_shops_own_limit_and_without_one_by_the_count() -> None:
@@ -118,7 +129,9 @@ def test_the_order_that_would_cross_a_limit_is_spared_for_a_dearer_one() -> None
 
     assert [order.order_id for order in chosen.orders] == [1]
     assert [order.order_id for order in chosen.runner_up] == [2]
-    assert choice.why_lost(chosen).endswith("most of it limit")
+    assert choice.why_lost(chosen) == (
+        "it costs 1880 yen more (limit 4586 more, fee 306 less, margin 2400 less)"
+    )
     before = costs.price([newest], known, NOW)
     assert before.limits_crossed == ("amazon: 2.5 % in 7 days",)
     assert chosen.cost.total_yen == 306 + 2700 + 500 < before.total_yen

@@ -54,7 +54,7 @@ async def test_a_case_is_told_in_figures(floor: Floor) -> None:
         mitigated=0,
         chosen=("rakuten/o-2", "shopify/o-1"),
         runner_up=("amazon/o-3", "shopify/o-1"),
-        why_runner_up_lost="it costs 295715 yen more, most of it limit;"
+        why_runner_up_lost="it costs 295715 yen more (limit 295715 more);"
         " it would cross amazon: 2.5 % in 7 days",
         reason_codes=("8", "INVENTORY"),
         cost_yen=(300 + 500 + 300 + 4285) + (300 + 500 + 39),

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from inventory.facts import (
     Fact,
+    StockAdjusted,
     StockReceived,
     StockTransferred,
     SupplyExpected,
@@ -214,6 +215,39 @@ async def test_units_of_another_location_are_asked_for_and_counted_once(
     assert (await floor.case()).state == "closed"
     assert (await mitigation(floor, "other_location")).state == "done"
     assert await floor.states() == {}
+
+
+async def test_no_order_goes_that_another_location_fills(floor: Floor, save: Save) -> None:
+    await annex(floor, save)
+    away, *_ = await floor.rows(select(Location.id).where(Location.code == "annex"))
+    await floor.set_channel("shopify", location_ids=[away])
+    await floor.sell("rakuten", "o-1")
+    await floor.sell("shopify", "o-2", {"MUG": 5})
+
+    await floor.work()
+
+    # The newer one at the own store would cost less, and free no mug of the short pool.
+    assert await floor.states() == {"o-1": "submitted"}
+
+
+async def test_units_that_came_while_an_order_was_ending_are_on_record(
+    floor: Floor, save: Save
+) -> None:
+    await annex(floor, save)
+    await tell(floor, StockAdjusted, sku="MUG", location="annex", reason="loss", change=-3)
+    for number in (1, 2, 3):
+        await floor.sell("rakuten", f"o-{number}")
+    await floor.work()
+    assert await floor.states() == {"o-3": "submitted"}
+
+    route: dict[str, Any] = {"sku": "MUG", "from_location": "annex", "to_location": "main"}
+    await tell(floor, StockTransferred, quantity=2, **route)
+    await floor.work(2)
+
+    assert await floor.states() == {"o-3": "submitted"}
+    held = await mitigation(floor, "other_location")
+    assert (held.state, held.units) == ("done", 2)
+    assert "transfer_wanted" not in await floor.alerts()
 
 
 async def test_units_that_nobody_brings_are_not_waited_for_for_ever(

@@ -45,7 +45,8 @@ async def test_a_dearer_order_goes_so_that_no_limit_is_crossed(floor: Floor) -> 
     assert [order["order_ref"] for order in runner_up["orders"]] == ["o-3"]
     assert runner_up["limits_crossed"] == ["rakuten: 35 points"]
     assert runner_up["why"] == (
-        "it costs 111695 yen more, most of it limit; it would cross rakuten: 35 points"
+        "it costs 111695 yen more (limit 111729 more, fee 34 less);"
+        " it would cross rakuten: 35 points"
     )
     row = await floor.cancellation("o-1")
     assert row.cost is not None
@@ -65,7 +66,7 @@ async def test_the_whole_order_is_weighed_and_the_part_is_shown(floor: Floor) ->
     assert await floor.states() == {"o-1": "submitted"}
     runner_up = (await floor.step("weighed"))["runner_up"]
     assert runner_up["cost_yen"] == 340 + 3000 + 500
-    assert runner_up["why"] == "it costs 3006 yen more, most of it margin"
+    assert runner_up["why"] == "it costs 3006 yen more (margin 2700 more, fee 306 more)"
     await floor.set_channel("shopify", desk_policy="review")
     await floor.damage("TEE", 9)
     await floor.work()

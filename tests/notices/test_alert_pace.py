@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.alerting.pace import Pace, both, day_start, in_stock, pace, shares
@@ -65,6 +65,11 @@ units = st.dictionaries(day_numbers, st.integers(0, 1000))
 
 def on(days: dict[int, int]) -> dict[date, int]:
     return {FIRST + timedelta(days=day): count for day, count in days.items()}
+
+
+def test_no_example_is_a_race_against_the_machine() -> None:
+    assert settings.default is not None
+    assert settings.default.deadline is None
 
 
 @given(sold=units)

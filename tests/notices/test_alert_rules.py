@@ -118,6 +118,45 @@ async def test_stock_out_before_the_next_units_come(buyers: Buyers) -> None:
     assert await opened(buyers) == []
 
 
+async def test_it_is_over_when_the_stock_lasts_a_day_longer_than_it_must(buyers: Buyers) -> None:
+    await buyers.pace(2.0)
+    await buyers.expect(50, TODAY + timedelta(days=4))
+    await buyers.move(-1)
+    await buyers.rule(level=None, kind="stock_out", margin=None)
+    assert await opened(buyers) == [("stock_out", "sku:MUG")]
+
+    await buyers.move(+2)  # nine units: on the day of the next
+    assert await buyers.look() == 0
+    await buyers.move(+1)  # ten: on the day after it
+    assert await buyers.look() == 1
+    assert await opened(buyers) == []
+
+
+async def test_units_that_came_or_never_will_are_not_the_next(buyers: Buyers) -> None:
+    await buyers.pace(2.0)  # eight units: on the 25th
+    await buyers.supplier("nagoya", lead_days=1)
+    await buyers.terms("MUG", supplier="nagoya")
+    pool = await buyers.database.pool()
+    await buyers.expect(50, TODAY + timedelta(days=9))
+    await buyers.rule(level=None, kind="stock_out", margin=0)
+    assert await opened(buyers) == [("stock_out", "sku:MUG")]
+
+    await pool.execute("UPDATE inbound_supply SET received = expected")
+    assert await buyers.look() == 1  # an order of today would come in time
+    await pool.execute("UPDATE inbound_supply SET received = 0, ended = false")
+    assert await buyers.look() == 1
+    await pool.execute("UPDATE inbound_supply SET ended = true")
+    assert await buyers.look() == 1
+    assert await opened(buyers) == []
+
+
+async def test_units_due_today_are_the_next(buyers: Buyers) -> None:
+    await buyers.pace(10.0)  # eight units: gone today
+    await buyers.expect(50, TODAY)
+    await buyers.rule(level=None, kind="stock_out", margin=0)
+    assert await opened(buyers) == []
+
+
 async def test_nothing_expected_and_too_late_to_order(buyers: Buyers) -> None:
     await buyers.pace(1.0)  # eight days
     await buyers.supplier("nagoya", lead_days=8)
@@ -132,10 +171,15 @@ async def test_nothing_expected_and_too_late_to_order(buyers: Buyers) -> None:
 
 async def test_a_stock_out_far_away_is_not_told(buyers: Buyers) -> None:
     await buyers.pace(1.0)
-    await buyers.rule(level=7, kind="stock_out")
+    await buyers.rule(level=7, kind="stock_out", margin=None)
     assert await opened(buyers) == []
     await buyers.move(-1)
     assert await buyers.look() == 1
+    await buyers.move(+1)  # eight days: within the margin
+    assert await buyers.look() == 0
+    await buyers.move(+1)
+    assert await buyers.look() == 1
+    assert await opened(buyers) == []
 
 
 @pytest.mark.parametrize(

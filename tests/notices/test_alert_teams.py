@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from inventory import alerts
 from inventory.alerting import people
 from inventory.db import Database
 from inventory.errors import BadInput, NotFound, WrongState
@@ -114,6 +115,25 @@ async def test_a_few_are_told_at_once_and_the_rest_together(
     assert [data["counts"]["fired"] for data in digests] == [2, 4]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("cancellation_proposed", "cancellation_overdue", "cancelled_and_shipped"),
+        *("oversell_stuck", "order_lapses", "repayment_due", "transfer_wanted"),
+    ],
+)
+@pytest.mark.usefixtures("buyers")
+async def test_what_has_a_deadline_never_waits_for_a_digest(database: Database, kind: str) -> None:
+    async with database.transaction() as session:
+        for number in range(10):
+            subject = f"listing:{number}"
+            await alerts.fire(session, kind="drift", subject=subject, detail={}, now=NOON)
+        await alerts.fire(session, kind=kind, subject="cancellation:1", detail={}, now=NOON)
+
+    at_once = [data["kind"] for _, data in await told(database)]
+    assert (at_once.count("drift"), at_once.count(kind)) == (5, 1)
+
+
 async def test_what_ended_before_it_was_told_is_never_told(
     buyers: Buyers, database: Database
 ) -> None:
@@ -203,6 +223,31 @@ async def test_snoozed_says_nothing_and_speaks_after(buyers: Buyers, database: D
 
     await buyers.beat(later(151))  # nobody has acknowledged it since
     assert (await heard(database))[2:] == [("alert.escalated", "heads")]
+
+
+async def test_after_a_snooze_the_time_to_acknowledge_starts_when_the_team_hears(
+    buyers: Buyers, database: Database
+) -> None:
+    await buyers.team("heads")
+    await buyers.team(
+        "buyers", escalates_to="heads", escalate_minutes=30, digest_over=0, digest_minutes=60
+    )
+    await buyers.rule(level=8, team="buyers")
+    await buyers.beat(later(1))
+    await buyers.beat(later(31))
+    assert await heard(database) == [("alert.digest", "buyers"), ("alert.escalated", "heads")]
+    async with database.transaction() as session:
+        await people.snooze(
+            session, await buyers.open_id(), until=later(120), by="sato", now=later(32)
+        )
+
+    await buyers.beat(later(120))  # it waits for the digest, and nobody has been told yet
+    assert len(await heard(database)) == 2
+    await buyers.beat(later(121))
+    await buyers.beat(later(150))
+    assert (await heard(database))[2:] == [("alert.digest", "buyers")]
+    await buyers.beat(later(151))
+    assert (await heard(database))[3:] == [("alert.escalated", "heads")]
 
 
 async def test_snoozed_and_over_says_nothing_at_all(buyers: Buyers, database: Database) -> None:
