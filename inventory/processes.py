@@ -26,7 +26,7 @@ from inventory import child
 HELPER = (sys.executable, "-I", "-S", child.__file__)
 POLL_SECONDS = 0.02
 WATCH_SECONDS = 0.5
-LEAVE_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+LEAVE_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TAIL_LINES = 20
 TAIL_BYTES = 64 * 1024
 # Services such as the database stop last, after everything that uses them.
@@ -117,6 +117,9 @@ class Supervisor:
     Logs go to `logs`, one file per child, appended. Inside the block SIGTERM and SIGHUP end this
     process as Ctrl-C would; a second signal while stopping kills the children at once. When this
     process is killed, they have `guard_seconds` to end.
+
+    Python drops what a signal raises in a weak reference's callback or the like. So it is kept, and
+    raised once more by the next `check`.
     """
 
     def __init__(self, logs: Path, *, guard_seconds: float = 10) -> None:
@@ -125,6 +128,7 @@ class Supervisor:
         self.children: list[Child] = []
         self._guardian: subprocess.Popen[bytes] | None = None
         self._handlers: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
+        self._leaving: BaseException | None = None
 
     def __enter__(self) -> Self:
         """Begin to guard."""
@@ -139,11 +143,15 @@ class Supervisor:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
-        # Also where a script's background job had SIGINT ignored.
-        handlers = {signal.SIGINT: signal.default_int_handler}
-        for number, handler in (handlers | dict.fromkeys(LEAVE_SIGNALS, _leave)).items():
-            self._handlers[number] = signal.signal(number, handler)
+        # SIGINT also where a script's background job had it ignored.
+        for number in LEAVE_SIGNALS:
+            self._handlers[number] = signal.signal(number, self._leave)
         return self
+
+    def _leave(self, number: int, _frame: FrameType | None) -> None:
+        interrupted = number == signal.SIGINT
+        self._leaving = KeyboardInterrupt() if interrupted else SystemExit(128 + number)
+        raise self._leaving
 
     def __exit__(
         self,
@@ -192,7 +200,12 @@ class Supervisor:
         return started
 
     def check(self) -> None:
-        """Raises `ChildEnded` if a child has ended by itself; call it every now and then."""
+        """Raises `ChildEnded` if a child has ended by itself; call it every now and then.
+
+        Where a signal was to end this process and did not, it does now.
+        """
+        if self._leaving is not None:
+            raise self._leaving
         for running in self.children:
             if running.has_ended():
                 code = self._forget(running)
@@ -258,10 +271,6 @@ def _only_in_main_thread() -> None:
     # The kernel stops a child when the thread that started it ends.
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("children are started from the main thread")
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
 
 
 def free_port() -> int:

@@ -79,13 +79,19 @@ def _check(port: int | None) -> None:
     }
     set_here = {name: value for name, value in os.environ.items() if value}
     settings = config.load(stand_in | set_here)
-    if port is None:
-        return
+    if port is not None:
+        must_be_free(settings.api_host, port)
+
+
+def must_be_free(host: str, port: int) -> None:
+    """Raise `ProcessError` where nobody may listen; port 0 is a free one."""
     try:
-        with socket.create_server((settings.api_host, port)):
+        with socket.create_server((host, port)):
             pass
     except OSError as error:
-        raise ProcessError(f"port {port} cannot be used: {error.strerror}; try --port") from error
+        # Python adds to strerror what we say ourselves.
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise ProcessError(f"port {port} cannot be used: {why}; try --port") from error
 
 
 def _own(server: Server) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import typer
@@ -14,6 +16,7 @@ from msgspec import Struct
 from inventory.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "docs/examples"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -136,3 +139,22 @@ def known_commands() -> dict[str, Any]:
 def options(command: Any) -> set[str]:
     """The options of a command, with their dashes."""
     return {text for option in command.params for text in option.opts if text.startswith("--")}
+
+
+def example(name: str) -> ModuleType:
+    """A program of docs/examples as a module."""
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def shapes(text: str) -> set[str]:
+    """Printed lines without what differs from night to night: numbers, SKUs, limits, "…"."""
+    found = set()
+    for line in text.splitlines():
+        shape = re.sub(r"\d[\d.,]*", "#", line.partition("limits crossed")[0].strip())
+        found.add(re.sub(r"^[A-Z]+(-[A-Z]+)?:", "SKU:", shape).replace("# orders,", "# order,"))
+    return found - {"…", ""}

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.documents import blocks, shapes
+
 ROOT = Path(__file__).parent.parent
 SEED = 7
 SECONDS = 20
@@ -38,7 +40,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dic
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     report = json.loads((folder / "report.json").read_text())
     books = json.loads((folder / "books.json").read_text())
-    return report, books, done.stdout
+    return report, books, done.stderr + done.stdout
 
 
 def orders_of(books: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -106,3 +108,10 @@ def test_sales_were_shown_and_the_buyers_were_told(
         assert figures["unshown"] == 0, kind
         assert 0 < figures["p50"] <= figures["p99"] <= figures["max"]
     assert report["alerts_delivered"] > 0
+
+
+def test_the_readme_shows_what_is_printed(
+    night: tuple[dict[str, Any], dict[str, Any], str],
+) -> None:
+    shown = blocks("text", document=ROOT / "README.md")[0]
+    assert shapes(shown.text) <= shapes(night[2])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -141,14 +144,34 @@ def test_every_address_named_exists(described: Mapping[str, Any]) -> None:
         assert any(method.lower() in described[path] for path in found), (place, method, address)
 
 
-def test_json_and_python_samples_can_be_read() -> None:
-    samples = blocks("json", "python")
-    assert len(samples) > 5
+def test_samples_can_be_read() -> None:
+    read: dict[str, Callable[[str], object]] = {
+        "json": json.loads,
+        "toml": tomllib.loads,
+        "text": _read_json_in_text,
+    }
+    samples = blocks(*read)
+    assert {block.language for block in samples} == read.keys()
     for block in samples:
-        if block.language == "json":
-            json.loads(block.text)
-        else:
-            compile(block.text, block.document, "exec")
+        read[block.language](block.text)
+    known = {*read, "sh", "sql"}
+    for path in DOCUMENTS:
+        fences = re.findall(r"^ *```(.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert set(fences[::2]) <= known, path.name
+        assert set(fences[1::2]) <= {""}, path.name
+
+
+def _read_json_in_text(text: str) -> None:
+    for line in text.splitlines():
+        if line.startswith("{"):
+            json.loads(line)
+
+
+def test_operating_finds_pg_dump_where_it_is() -> None:
+    [sample] = [block for block in blocks("sh") if "pg_dump" in block.text]
+    [code] = re.findall(r"BIN=\$\(\.venv/bin/python -c '([^']+)'\)", sample.text)
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (Path(found.stdout.strip()) / "pg_dump").exists()
 
 
 @pytest.mark.parametrize("kind", ["rakuten", "yahoo", "amazon", "shopify", "eccube"])
@@ -211,14 +234,14 @@ def test_operating_knows_every_finding_and_every_metric() -> None:
         assert f'"{short}"' in source, name
 
 
-def test_operating_has_the_thresholds_of_every_metric() -> None:
+def test_the_penalty_record_has_the_thresholds_of_every_metric() -> None:
     expected = {("all", "as_of"), ("all", "history_from")}
     defaults: dict[tuple[str, str], object] = {}
     for kind, rules in penalties.RULES.items():
         for field in msgspec.structs.fields(rules):
             if field.name not in {"as_of", "history_from"}:
                 defaults[kind.value, field.name] = field.default
-    rows = table("docs/operating.md", "Kind", "Member", "Default", "Meaning")
+    rows = table("docs/penalties.md", "Kind", "Member", "Default", "Meaning")
     listed = {(kind, code(member)[0]): default.strip("`") for kind, member, default, _ in rows}
     assert listed.keys() == expected | defaults.keys()
     for key, default in defaults.items():
@@ -252,7 +275,8 @@ def test_decisions_are_short_and_whole() -> None:
 def anchors(path: Path) -> set[str]:
     """The places in a document that a link may name."""
     headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
-    return {heading.lower().replace(" ", "-") for heading in headings}
+    kept = (re.sub(r"[^\w\s-]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in kept}
 
 
 def test_files_and_links_named_exist() -> None:

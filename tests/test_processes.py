@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,29 @@ def test_no_process_outlives_the_command(number: signal.Signals, tmp_path: Path)
 
     assert len(pids) == 3
     wait_for_end(handles)
+
+
+@pytest.mark.parametrize(
+    ("number", "ends"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
+)
+def test_a_signal_that_python_dropped_ends_the_command_all_the_same(
+    number: signal.Signals,
+    ends: type[BaseException],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Thing:
+        """Something that a weak reference may name."""
+
+    dropped: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda found: dropped.append(found.exc_type))
+    with Supervisor(tmp_path) as supervisor:
+        thing = Thing()
+        watched = weakref.ref(thing, lambda _: signal.raise_signal(number))
+        del thing
+        assert (dropped, watched()) == ([ends], None)
+        with pytest.raises(ends):
+            supervisor.wait_until(lambda: False, what="nothing")
 
 
 def test_work_stops_before_services_and_the_newest_first(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import logging
 import socket
@@ -55,7 +56,8 @@ def main() -> None:
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     logging.getLogger("uvicorn.error").addFilter(_is_news)
-    with listening:
+    # Ctrl-C is how a person ends it.
+    with listening, contextlib.suppress(KeyboardInterrupt):
         asyncio.run(Server(config).serve(sockets=[listening]))
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from inventory.commands.written import ReportOut
 
 bench = typer.Typer(help="Measure how fast it is on this machine.")
 
@@ -25,7 +26,7 @@ def ledger(
     full: Annotated[
         bool, typer.Option("--full", help="Also a mass expiry and 20 million movements.")
     ] = False,
-    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+    report: ReportOut = None,
     json_out: Annotated[
         bool, typer.Option("--json", help="Write the report to standard output.")
     ] = False,
@@ -66,7 +67,7 @@ def channels(
         int | None,
         typer.Option(min=1, help="Only a resync of so many listings, with a sale in its middle."),
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+    report: ReportOut = None,
     json_out: Annotated[
         bool, typer.Option("--json", help="Write the report to standard output.")
     ] = False,
@@ -104,7 +105,7 @@ def webhooks(
     rounds: Annotated[
         int, typer.Option(min=1, max=60, help="Rounds with and as many without dead endpoints.")
     ] = 6,
-    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+    report: ReportOut = None,
     json_out: Annotated[
         bool, typer.Option("--json", help="Write the report to standard output.")
     ] = False,

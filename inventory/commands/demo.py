@@ -9,6 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from inventory.commands.written import ReportOut, will_be_written
+
+BooksOut = Annotated[
+    Path | None, typer.Option(help="Write the sandbox's own books.", callback=will_be_written)
+]
+
 
 class Scenario(StrEnum):
     """What goes wrong in the night: `sale` is damage, `shortage` a stock-take error."""
@@ -27,8 +33,8 @@ def demo(
     orders_per_second: Annotated[
         float, typer.Option(help="Mean over all channels.", min=0.1, max=20)
     ] = 2.0,
-    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
-    books: Annotated[Path | None, typer.Option(help="Write the sandbox's own books.")] = None,
+    report: ReportOut = None,
+    books: BooksOut = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Keep database and logs here afterwards.")
     ] = None,
@@ -60,7 +66,11 @@ def demo(
 
 
 def _must_be_empty(folder: Path | None) -> None:
-    if folder is not None and folder.exists() and any(folder.iterdir()):
+    if folder is None or not folder.exists():
+        return
+    if not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is not a folder")
+    if any(folder.iterdir()):
         raise typer.BadParameter(f"{folder} is not empty; a night begins with nothing")
 
 

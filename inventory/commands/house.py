@@ -17,6 +17,8 @@ THREADS = 16
 KEEP_ALIVE_SECONDS = 75
 DATA_DIR = Path(".hikiate")
 ENVIRONMENT_FILE = "environment.json"
+SERVERS = ("DATABASE_URL", "REDIS_URL", "HIKIATE_SECRET_KEY")
+PREFIX = "HIKIATE_"
 
 
 def up(
@@ -54,12 +56,16 @@ def up(
 
 
 def write_environment(folder: Path, environment: dict[str, str]) -> None:
-    """Leave the addresses of embedded servers for `hikiate status` and `hikiate key`."""
-    names = ("DATABASE_URL", "REDIS_URL", "HIKIATE_SECRET_KEY")
+    """Leave the house's settings for commands that are given beside it, as `hikiate status`."""
+    kept = {
+        name: value
+        for name, value in environment.items()
+        if value and (name in SERVERS or name.startswith(PREFIX))
+    }
     path = folder / ENVIRONMENT_FILE
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump({name: environment[name] for name in names}, file)
+        json.dump(kept, file)
 
 
 def settings_here() -> Any:
@@ -70,7 +76,9 @@ def settings_here() -> Any:
     environment = dict(os.environ)
     path = Path(environment.get("HIKIATE_DATA_DIR", DATA_DIR)) / ENVIRONMENT_FILE
     if "DATABASE_URL" not in environment and path.exists():
-        environment |= json.loads(path.read_text())
+        stored = json.loads(path.read_text())
+        # Servers and key are the house's own; any other setting may be named anew.
+        environment = stored | environment | {name: stored[name] for name in SERVERS}
     if "DATABASE_URL" not in environment:
         raise WrongState(
             "no house runs in this folder: start one with `hikiate up`, or set DATABASE_URL"
@@ -98,6 +106,7 @@ def api(
     import uvicorn
 
     settings_here()
+    _must_be_free(host, port)
     uvicorn.run(
         "inventory.app:serve",
         factory=True,
@@ -109,6 +118,17 @@ def api(
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
+
+
+def _must_be_free(host: str, port: int) -> None:
+    from inventory import stack
+    from inventory.processes import ProcessError
+
+    try:
+        stack.must_be_free(host, port)
+    except ProcessError as error:
+        typer.echo(f"hikiate: {error}", err=True)
+        raise typer.Exit(1) from error
 
 
 def worker(
@@ -141,6 +161,7 @@ def sandbox(
     port: Annotated[int, typer.Option(help="Port, 0 for a free one.", min=0, max=65535)] = 0,
     seed: Annotated[int, typer.Option(help="Seed of shoppers and faults.")] = 1,
 ) -> None:
-    """Run the sandbox alone: four marketplaces, and an EC-CUBE store."""
+    """Run the sandbox alone: four marketplaces and an EC-CUBE store."""
+    _must_be_free("127.0.0.1", port)
     command = ["-m", "channels.sandbox", "--port", str(port), "--seed", str(seed)]
     os.execv(sys.executable, [sys.executable, *command])

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from inventory.commands.written import ReportOut
 
 SEED_MAX = 2**31 - 1
 
@@ -24,7 +25,7 @@ def soak(
     seed: Annotated[
         int | None, typer.Option(help="The same seed draws the same.", min=0, max=SEED_MAX)
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+    report: ReportOut = None,
 ) -> None:
     """Try to break the ledger of this checkout: kills under load, then drawn facts and races.
 

@@ -263,20 +263,30 @@ def run(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Start everything, run the night, stop everything; the report and the sandbox's books.
 
-    The data folder is a temporary one unless given; it and its logs stay when the night fails.
+    The data folder is a temporary one unless given; it and its logs stay when the night fails, and
+    go when a person breaks it off.
     """
     folder = data_dir or Path(tempfile.mkdtemp(prefix="hikiate-demo-"))
-    with Supervisor(folder / "logs") as supervisor:
-        house = stack.start(supervisor, folder, extra={"HIKIATE_WEBHOOK_NETWORKS": "127.0.0.0/8"})
-        sandbox_url = stack.start_sandbox(supervisor, seed=plan.seed)
-        night = scenario(plan, supervisor, house)
-        try:
-            figures, books = asyncio.run(night.run(sandbox_url))
-        except BaseException:
-            night.board.say(f"logs are kept in {folder / 'logs'}")
-            raise
+    try:
+        figures, books = _run(plan, folder, scenario)
+    except Exception:
+        Board().say(f"logs are kept in {folder / 'logs'}")
+        raise
+    except BaseException:
+        if data_dir is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            Board().say("broken off; nothing of this night is kept")
+        raise
     if data_dir is None and report.clean(figures):
         shutil.rmtree(folder, ignore_errors=True)
     elif data_dir is None:
-        night.board.say(f"database and logs are kept in {folder}")
+        Board().say(f"database and logs are kept in {folder}")
     return figures, books
+
+
+def _run(plan: Plan, folder: Path, scenario: type[Night]) -> tuple[dict[str, Any], dict[str, Any]]:
+    extra = {"HIKIATE_WEBHOOK_NETWORKS": "127.0.0.0/8"}
+    with Supervisor(folder / "logs") as supervisor:
+        house = stack.start(supervisor, folder, extra=extra)
+        sandbox_url = stack.start_sandbox(supervisor, seed=plan.seed)
+        return asyncio.run(scenario(plan, supervisor, house).run(sandbox_url))

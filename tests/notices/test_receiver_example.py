@@ -16,9 +16,9 @@ from inventory.outgoing import endpoint_keys
 from inventory.outgoing.outbound import Outbound
 from inventory.outgoing.signing import Keys, new_keys, signature
 from tests.conftest import HandClock
+from tests.documents import example
 from tests.notices.conftest import Endpoint
 from tests.notices.steps import number
-from tests.test_document_samples import example
 from workers import notify
 from workers.runtime import Runtime
 

@@ -19,7 +19,7 @@ from channels.sandbox.wire import Front
 from tests.sandbox.hand_clock import HandClock
 from tests.sandbox.stall import Stall
 
-GUIDE = Path(__file__).parents[2] / "docs" / "operating.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "sandbox.md"
 
 
 @pytest.fixture
@@ -129,5 +129,5 @@ def test_an_order_that_was_held_back_counts_as_changed_when_it_shows(
 
 def test_the_guide_names_every_knob() -> None:
     guide = GUIDE.read_text(encoding="utf-8")
-    table = guide[guide.index("## What the sandbox can do wrong") :]
+    table = guide[guide.index("## What it can do wrong") :]
     assert {knob for knob in KNOBS if f"`{knob}`" not in table} == set()
