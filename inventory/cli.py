@@ -21,6 +21,7 @@ from inventory.commands import (
     channel_listings,
     desk,
     exchange,
+    failures,
     house,
     ledger,
     reconcile,
@@ -32,7 +33,6 @@ from inventory.commands import (
 )
 from inventory.commands import demo as demo_command
 from inventory.commands.keys import keys
-from inventory.errors import InventoryError
 
 ROOT = Path(__file__).resolve().parent.parent
 # What `hikiate lint` runs: a name for people, then arguments for this Python's own tools.
@@ -84,6 +84,7 @@ app.add_typer(buying.suppliers, name="supplier", no_args_is_help=True)
 app.add_typer(buying.buying, name="buying", no_args_is_help=True)
 webhook.webhooks.command()(webhook_sent.replay)
 webhook.webhooks.command()(webhook_sent.log)
+webhook.webhooks.command()(webhook_sent.tries)
 webhook.webhooks.command("test")(webhook_sent.send_test)
 app.add_typer(webhook.webhooks, name="webhook", no_args_is_help=True)
 
@@ -98,18 +99,22 @@ def checkout() -> Path:
 def main() -> None:
     """Entry point of the installed `hikiate` script and of `python -m inventory`.
 
-    What a person must put right is said in one line, with exit code 2.
+    What ends a command is said in one line: exit code 2 where something was asked wrongly, 1 where
+    something did not work. Only a mistake of ours shows where it happened.
     """
+    wrong = failures.unreadable(sys.argv[1:])
+    if wrong is not None:
+        typer.echo(f"hikiate: {wrong}", err=True)
+        sys.exit(failures.ASKED_WRONGLY)
     try:
         app(prog_name="hikiate")
-    except InventoryError as error:
-        typer.echo(f"hikiate: {error}", err=True)
-        sys.exit(2)
-    except OSError as error:
-        # What names a file is about that file; anything else is a server that does not answer.
-        hint = "" if error.filename else "; does the house run here? (hikiate up)"
-        typer.echo(f"hikiate: {error}{hint}", err=True)
-        sys.exit(1)
+    except Exception as error:
+        known = failures.said(error)
+        if known is None:
+            raise
+        line, code = known
+        typer.echo(f"hikiate: {line}", err=True)
+        sys.exit(code)
 
 
 # "hikiate test -k ledger" and "hikiate test --lf": whatever is not ours goes on to pytest.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from inventory.demo import case_report, case_words, report, rivals, shop, shortage
 from inventory.vocabulary import Kind
 from tests import demo_cases
+from tests.documents import ROOT, blocks, code, shapes
 
 FIELDS = [
     "sku",
@@ -90,6 +92,15 @@ def test_an_order_that_waits_for_supply_is_given_up_by_no_rule() -> None:
     assert mug["newest_first"]["orders"] == ["amazon/o-2"]
 
 
+def test_what_was_counted_on_and_did_not_come_covers_nothing() -> None:
+    supply = {"kind": "inbound_supply", "state": "undone", "units": 5, "result": "supply is late"}
+    holds = {"kind": "holds", "state": "done", "units": 2, "result": "2 units"}
+
+    mug, _ = built(mitigations=(supply, holds))["cases"]
+
+    assert mug["mitigated"] == 2
+
+
 def test_an_order_that_was_chosen_counts_however_late_it_came_in() -> None:
     mug, _ = built(given_up=demo_cases.case("MUG", 1, (Kind.RAKUTEN, "o-9")).given_up)["cases"]
 
@@ -129,6 +140,14 @@ def test_prices_that_nobody_knows_are_shown_as_settings_with_their_day() -> None
     assert "MUG: 2 units short, 1 covered otherwise, 1 of 1 orders cancelled" in text
     assert "newest order loses: 1 order, cost 5,385 yen" in text
     assert figures["units_short_by_stocktake"] == 4
+
+
+def test_the_readme_shows_what_is_printed_and_names_every_field() -> None:
+    _, shown, *_ = blocks("text", document=ROOT / "README.md")
+    assert shapes(shown.text) <= shapes("\n".join(case_words.sentences(built())))
+    text = (ROOT / "README.md").read_text("utf-8")
+    [fields] = re.findall(r"carries `cases` besides: ([^.]+)\.", text)
+    assert code(fields) == FIELDS
 
 
 GOOD: dict[str, Any] = {

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from inventory import oversells
-from inventory.desk import deadlines, endings, messages, part_choice, spare_holds
+from inventory.desk import (
+    deadlines,
+    endings,
+    messages,
+    part_choice,
+    part_endings,
+    spare_holds,
+)
 
 if TYPE_CHECKING:
     from channels.base import Adapter
@@ -54,10 +62,8 @@ class House(Protocol):
 
 async def tend(house: House) -> int:
     """Do the next thing about every open case; how many things were done."""
-    async with house.database.sessions() as session:
-        cases = await oversells.open_cases(session)
     done = 0
-    for case in cases:
+    async for case in _open_cases(house):
         done += await _give_holds_back(house, case)
         async with house.database.transaction() as session:
             done += await oversells.tend(session, case, house.clock.now())
@@ -66,23 +72,39 @@ async def tend(house: House) -> int:
     return done
 
 
+async def _open_cases(house: House) -> AsyncIterator[int]:
+    """Every open case once, read page by page; none keeps the ones after it waiting for ever."""
+    last = 0
+    while True:
+        async with house.database.sessions() as session:
+            cases = await oversells.open_cases(session, after=last)
+        for case in cases:
+            yield case
+        if not cases:
+            return
+        last = cases[-1]
+
+
 async def _give_holds_back(house: House, case: int) -> int:
     """Give back the holds that a case may take; how many."""
-    now = house.clock.now()
-    async with house.database.sessions() as session:
-        spare = await spare_holds.find(session, case, now)
+    async with house.database.transaction() as session:
+        spare = await spare_holds.begin(session, case, house.clock.now())
     if not spare:
         return 0
-    outcomes = await house.ledger.apply([each.release for each in spare])
+    await house.ledger.apply([each.release for each in spare])
     async with house.database.transaction() as session:
-        return await spare_holds.note(session, case, spare, outcomes, now)
+        return await spare_holds.note(session, case, house.clock.now())
 
 
 async def observe(house: House) -> int:
-    """Classify orders that have ended and that are nobody's work yet; how many."""
+    """Classify orders, and parts, that have ended and that are nobody's work yet; how many."""
     async with house.database.sessions() as session:
         order_ids = await endings.unseen(session)
+        part_ids = await part_endings.unseen(session)
     done = 0
+    for order_id in part_ids:
+        async with house.database.transaction() as session:
+            done += await part_endings.observe(session, order_id, house.clock.now())
     for order_id in order_ids:
         async with house.database.transaction() as session:
             done += await endings.observe(session, order_id, house.clock.now())

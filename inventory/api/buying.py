@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from litestar import Controller, get, put
+from litestar import Controller, delete, get, put
 from litestar.params import Body, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from msgspec import ValidationError as Invalid
@@ -19,7 +19,7 @@ from inventory.api.context import Caller, Services, needs
 from inventory.api.paging import Cursor, Limit, Page, PathText, decoded, page
 from inventory.api.problems import problems
 from inventory.errors import BadInput
-from inventory.fields import Code
+from inventory.fields import Code, plain
 from inventory.security import Scope
 
 READ = needs(Scope.STOCK_READ)
@@ -34,7 +34,7 @@ def _code(text: str) -> str:
     try:
         return convert(text, Code)
     except Invalid as error:
-        raise BadInput(f"the code in the address: {error}") from None
+        raise BadInput(f"the code in the address: {plain(str(error))}") from None
 
 
 class TeamController(Controller):
@@ -57,6 +57,18 @@ class TeamController(Controller):
         now = services.clock.now()
         async with services.database.transaction() as session:
             return await teams.put_team(session, _code(team), data, by=caller.name, now=now)
+
+    @delete(
+        "/{team:str}",
+        guards=[WRITE],
+        status_code=HTTP_204_NO_CONTENT,
+        responses=problems(404, 409),
+    )
+    async def delete_team(self, team: PathText, services: Services, caller: Caller) -> None:
+        """Remove a team that no team, endpoint, rule or open alert names."""
+        now = services.clock.now()
+        async with services.database.transaction() as session:
+            await teams.remove_team(session, _code(team), by=caller.name, now=now)
 
 
 class SupplierController(Controller):
@@ -87,6 +99,18 @@ class SupplierController(Controller):
             )
         services.bell.ring("refresh")
         return row
+
+    @delete(
+        "/{supplier:str}",
+        guards=[WRITE],
+        status_code=HTTP_204_NO_CONTENT,
+        responses=problems(404, 409),
+    )
+    async def delete_supplier(self, supplier: PathText, services: Services, caller: Caller) -> None:
+        """Remove a supplier that no rule names and from whom no SKU is bought."""
+        now = services.clock.now()
+        async with services.database.transaction() as session:
+            await suppliers.remove_supplier(session, _code(supplier), by=caller.name, now=now)
 
 
 class BuyingController(Controller):

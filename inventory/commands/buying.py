@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inventory.commands.asked import checked
+from inventory.commands.buying_file import ROWS_MAX as FILE_ROWS_MAX
+from inventory.commands.buying_file import rows_in
 from inventory.commands.common import JsonOut, by_me, now, print_table, run, write_json
 
 if TYPE_CHECKING:
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from inventory.alerting.teams import TeamRow
     from inventory.db import Database
 
-FILE_ROWS_MAX = 200_000
-COLUMNS = ("sku", "category", "supplier", "pack_size")
 TEAM_HEADING = ("team", "name", "next", "after minutes", "digest over", "in minutes")
 SUPPLIER_HEADING = ("supplier", "name", "lead days", "cover days")
 
@@ -30,18 +30,6 @@ Code = Annotated[str, typer.Argument(metavar="CODE", help="Its code.")]
 SkuCode = Annotated[str, typer.Argument(metavar="SKU", help="Its code.")]
 Name = Annotated[str, typer.Option(help="For people.")]
 File = Annotated[Path, typer.Argument(help="The file.", exists=True, dir_okay=False)]
-
-
-def _checked(wish: dict[str, Any], kind: Any) -> Any:
-    """The body, by the limits of the API. Raises `BadInput`."""
-    import msgspec
-
-    from inventory.errors import BadInput
-
-    try:
-        return msgspec.convert(wish, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise BadInput(str(error)) from None
 
 
 @teams.command("list")
@@ -64,7 +52,7 @@ def list_teams(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of 
         )
         for row in rows
     ]
-    print_table(TEAM_HEADING, lines)
+    print_table(TEAM_HEADING, lines, none="there is no team")
 
 
 @teams.command("put")
@@ -87,7 +75,7 @@ def put_team(
 
     wish = {"name": name, "escalates_to": next_team, "escalate_minutes": after}
     wish |= {"digest_over": digest_over, "digest_minutes": digest_minutes}
-    terms = _checked(wish, TeamTerms)
+    terms = checked(wish, TeamTerms)
 
     async def work(database: Database) -> None:
         async with database.transaction() as session:
@@ -97,10 +85,23 @@ def put_team(
     typer.echo(f"team {code} is set")
 
 
+@teams.command("remove")
+def remove_team(code: Code) -> None:
+    """Remove a team that no team, endpoint, rule or open alert names."""
+    from inventory.alerting.teams import remove_team as remove
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            await remove(session, code, by=by_me(), now=now())
+
+    run(work)
+    typer.echo(f"team {code} is removed")
+
+
 def _checked_code(code: str) -> str:
     from inventory.fields import Code as CodeField
 
-    return str(_checked(code, CodeField))  # type: ignore[arg-type]  # any value can be checked
+    return str(checked(code, CodeField))
 
 
 @suppliers.command("list")
@@ -120,7 +121,7 @@ def list_suppliers(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag
         (row.code, row.name, "-" if row.lead_days is None else row.lead_days, row.cover_days)
         for row in rows
     ]
-    print_table(SUPPLIER_HEADING, lines)
+    print_table(SUPPLIER_HEADING, lines, none="there is no supplier")
 
 
 @suppliers.command("put")
@@ -140,7 +141,7 @@ def put_supplier(
     from inventory.alerting.suppliers import put_supplier as put
 
     wish = {"name": name, "lead_days": lead_days, "cover_days": cover_days}
-    terms = _checked(wish, SupplierTerms)
+    terms = checked(wish, SupplierTerms)
 
     async def work(database: Database) -> None:
         async with database.transaction() as session:
@@ -148,6 +149,19 @@ def put_supplier(
 
     run(work)
     typer.echo(f"supplier {code} is set")
+
+
+@suppliers.command("remove")
+def remove_supplier(code: Code) -> None:
+    """Remove a supplier that no rule names and from whom no SKU is bought."""
+    from inventory.alerting.suppliers import remove_supplier as remove
+
+    async def work(database: Database) -> None:
+        async with database.transaction() as session:
+            await remove(session, code, by=by_me(), now=now())
+
+    run(work)
+    typer.echo(f"supplier {code} is removed")
 
 
 @buying.command("show")
@@ -173,8 +187,10 @@ def put_buying(
     pack_size: Annotated[int, typer.Option(help="Units in one pack.", min=1)] = 1,
 ) -> None:
     """Say how a SKU is bought, wholly; it is judged anew."""
+    from inventory.alerting.suppliers import BuyingRow
+
     wish = {"sku": sku, "category": category, "supplier": supplier, "pack_size": pack_size}
-    _put([wish])
+    _put([checked(wish, BuyingRow)])
     typer.echo(f"{sku} is set")
 
 
@@ -184,24 +200,13 @@ def import_buying(file: File) -> None:
 
     All of the file or nothing. An empty cell is no category, no supplier, packs of one.
     """
-    from inventory.errors import BadInput
-
-    with file.open(encoding="utf-8-sig", newline="") as lines:
-        reader = csv.DictReader(lines)
-        headings = set(reader.fieldnames or ())
-        if not {"sku"} <= headings <= set(COLUMNS):
-            raise BadInput(f"the file's headings must be some of {', '.join(COLUMNS)}")
-        wishes = [{name: cell for name, cell in row.items() if name and cell} for row in reader]
-    if len(wishes) > FILE_ROWS_MAX:
-        raise BadInput(f"a file may have {FILE_ROWS_MAX} rows")
-    _put(wishes)
-    typer.echo(f"{len(wishes)} SKUs are set")
+    rows = rows_in(file)
+    _put(rows)
+    typer.echo(f"{len(rows)} SKUs are set")
 
 
-def _put(wishes: Sequence[dict[str, Any]]) -> None:
-    from inventory.alerting.suppliers import ROWS_MAX, BuyingRow, put_terms
-
-    rows: list[BuyingRow] = [_checked(wish, BuyingRow) for wish in wishes]
+def _put(rows: Sequence[BuyingRow]) -> None:
+    from inventory.alerting.suppliers import ROWS_MAX, put_terms
 
     async def work(database: Database) -> None:
         async with database.transaction() as session:

@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 import typer
 
 from inventory.commands.common import JsonOut, now, print_table, run, tokyo, write_json
+from inventory.commands.written import will_be_written
 
 if TYPE_CHECKING:
     from inventory.db import Database
     from inventory.penalty_record.dry_run import DryRun
-    from inventory.penalty_record.report import PenaltyReport
+    from inventory.penalty_record.report import ChannelPenalties, PenaltyReport
 
 TOKYO = ZoneInfo("Asia/Tokyo")
-RATES_FROM = 2
+DAYS_TAIL = ("orders", "ended", "counted", "complete")
 
 reports = typer.Typer(help="Reports about the past, and questions about what would be.")
 
@@ -48,7 +49,11 @@ def penalties(
 
     if table not in set(Table):
         raise typer.BadParameter(f"table must be one of {', '.join(Table)}")
-    format_ = _chart_format(chart) if chart else None
+    if csv_out == "-" and json_out:
+        raise typer.BadParameter("--csv - and --json both write to standard output: take one")
+    if csv_out == "":
+        raise typer.BadParameter("--csv needs a file's name, or -")
+    format_ = None if chart is None else _chart_format(chart)
     chosen = (_period(period), _day(last_day), channel)
     report, rows = run(lambda database: _read(database, *chosen, table if csv_out else None))
     if csv_out:
@@ -77,7 +82,7 @@ def _day(entered: str | None) -> date | None:
     from inventory.errors import BadInput
 
     try:
-        return date.fromisoformat(entered) if entered else None
+        return None if entered is None else date.fromisoformat(entered)
     except ValueError:
         raise BadInput(f"{entered!r} is no day: write it as 2026-11-20") from None
 
@@ -111,9 +116,14 @@ def _write(name: str, content: str) -> None:
     if name == "-":
         typer.echo(content, nl=False)
         return
+    will_be_written(Path(name))
     unfinished = Path(f"{name}.part")
-    unfinished.write_text(content, encoding="utf-8", newline="")
-    unfinished.replace(name)
+    try:
+        unfinished.write_text(content, encoding="utf-8", newline="")
+        unfinished.replace(name)
+    except OSError:
+        unfinished.unlink(missing_ok=True)
+        raise
     typer.echo(f"{len(content)} characters in {name}", err=True)
 
 
@@ -124,13 +134,13 @@ def _print_report(report: PenaltyReport) -> None:
         f"penalties of {report.first_day} to {report.last_day}, Tokyo days;"
         f" as of {tokyo(report.as_of)} (Tokyo)"
     )
-    heading = tables.RATES[RATES_FROM:]
+    if not report.channels:
+        typer.echo("\nno channel is connected")
     for each in report.channels:
         typer.echo(f"\n{each.channel} ({each.kind})")
         for said in tables.sentences(each):
             typer.echo(f"  {said}")
-        rows = [_blank(row[RATES_FROM:]) for row in tables.rates(each)]
-        print_table(heading, rows)
+        print_table(*_days(each))
     typer.echo("\nends by SKU and cause")
     if not report.causes:
         typer.echo("  none in this period")
@@ -142,6 +152,25 @@ def _print_report(report: PenaltyReport) -> None:
     ):
         if number:
             typer.echo(f"{number} {what} are left out here; name a channel")
+
+
+def _days(channel: ChannelPenalties) -> tuple[list[str], list[list[object]]]:
+    """A channel's days in fewer than 80 columns: what is the same every day stands above them."""
+    from inventory.penalty_record.words import figure, unit_shown
+
+    unit = f" ({unit_shown(channel.now.unit)})" if channel.now else ""
+    heading = ["day", f"value{unit}", "limit", "headroom", *DAYS_TAIL]
+    rows: list[list[object]] = []
+    for day in channel.days:
+        told: list[object] = [None, None, None]
+        complete = "-"
+        if day.metric is not None:
+            given = (day.metric.value, day.metric.limit)
+            told = [None if each is None else figure(each) for each in given]
+            told.append(day.metric.headroom)
+            complete = "yes" if day.metric.history_complete else "no"
+        rows.append(_blank([day.day, *told, day.orders, day.ended, day.counted, complete]))
+    return heading, rows
 
 
 def _blank(row: Any) -> list[object]:
@@ -171,11 +200,13 @@ def dry_run(
     typer.echo(f"  now: {found.headroom_before}")
     typer.echo(f"  then: {found.headroom_after}")
     worth = "unknown" if found.worth_yen is None else f"{found.worth_yen:,} yen"
+    line = f"  the order is worth {worth}"
     total, parts = entries.total_of(found.cost), entries.parts_of(found.cost)
     cost = "what it costs is not known" if total is None else f"it costs {total:,} yen"
     if any(parts.values()):
         cost += f" ({entries.in_words(parts)})"
-    typer.echo(f"  the order is worth {worth}; {cost}")
+    # What has ended costs nothing more; its entry says what it did cost.
+    typer.echo(line if found.state == "cancelled" else f"{line}; {cost}")
     for back in found.stock:
         typer.echo(
             f"  {back.sku}: {back.units} units come back,"

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from inventory.commands.common import JsonOut
+from inventory.commands.asked import SMALL_ID_MAX, checked, json_in
+from inventory.commands.common import JsonOut, by_me, now
 from inventory.commands.house import settings_here
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from inventory.config import Settings
+    from inventory.outgoing.edits import EndpointChange
     from inventory.outgoing.endpoints import NewEndpoint
 
 ENDPOINTS_MAX = 500
@@ -27,7 +27,7 @@ KINDS = "webhook, slack, teams, google_chat, chatwork, line_works or email"
 
 webhooks = typer.Typer(help="Where messages go: signed webhooks, chats and mail.")
 
-Id = Annotated[int, typer.Argument(help="The endpoint's number.", min=1, max=2**31 - 1)]
+Id = Annotated[int, typer.Argument(help="The endpoint's number.", min=1, max=SMALL_ID_MAX)]
 
 
 def act(work: Callable[[AsyncSession, Settings], Awaitable[Any]]) -> Any:
@@ -50,18 +50,19 @@ def act(work: Callable[[AsyncSession, Settings], Awaitable[Any]]) -> Any:
 def noted(session: AsyncSession, action: str, **detail: Any) -> datetime:
     """Note who did it; the time of it."""
     from inventory import audit
-    from inventory.clock import Clock
 
-    now = Clock().now()
-    by = f"command line, {getpass.getuser()}"
-    audit.note(session, by=by, action=action, detail=detail, now=now)
-    return now
+    at = now()
+    audit.note(session, by=by_me(), action=action, detail=detail, now=at)
+    return at
 
 
 def show(found: Any, *, json_out: bool, line: str) -> None:
     """Print lines for people, or JSON for programs."""
     import msgspec
 
+    if not json_out and not line:
+        typer.echo("there is none", err=True)
+        return
     text = json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False)
     typer.echo(text if json_out else line)
 
@@ -104,21 +105,15 @@ def add_endpoint(
     json_out: JsonOut = False,
 ) -> None:
     """Add an endpoint; its address and tokens are asked for unseen. The secret is shown once."""
-    import msgspec
-
     from inventory.outgoing import endpoints
     from inventory.security import Vault
 
     wanted: dict[str, Any] = {"kind": kind, "name": name, "team": team, "events": event or []}
     if from_file is not None:
-        text = sys.stdin.read() if str(from_file) == "-" else from_file.read_text()
-        wanted = json.loads(text)
+        wanted = json_in(from_file)
     else:
         wanted |= _asked(kind)
-    try:
-        asked: NewEndpoint = msgspec.convert(wanted, type=endpoints.NewEndpoint)
-    except msgspec.ValidationError as error:
-        raise typer.BadParameter(str(error)) from None
+    asked: NewEndpoint = checked(wanted, endpoints.NewEndpoint)
 
     async def add(session: AsyncSession, settings: Settings) -> Any:
         vault, networks = Vault(settings.secret_key), settings.webhook_networks
@@ -133,6 +128,10 @@ def add_endpoint(
 
 def _asked(kind: str) -> dict[str, Any]:
     """What a kind needs, asked for at the terminal; what is a key is not shown."""
+    from inventory.outgoing.endpoints import TransportName
+
+    if kind not in get_args(TransportName):
+        raise typer.BadParameter(f"kind must be {KINDS}")
     email = ("url", "sender", "recipients", "username", "password")
     names = {"chatwork": ("room", "token"), "email": email}.get(kind, ("url",))
     found: dict[str, Any] = {}
@@ -153,6 +152,37 @@ def _keys(found: dict[str, Any], *, json_out: bool) -> None:
     if found.get("previous_until"):
         lines += [f"the keys before go on signing until {found['previous_until']}"]
     show(found, json_out=json_out, line="\n".join(lines))
+
+
+@webhooks.command()
+def edit(
+    endpoint_id: Id,
+    *,
+    name: Annotated[str | None, typer.Option(help="What people call it.")] = None,
+    team: Annotated[str | None, typer.Option(help="Whose messages it takes.")] = None,
+    every_team: Annotated[
+        bool, typer.Option("--every-team", help="Take the messages of every team.")
+    ] = False,
+    event: Annotated[list[str] | None, typer.Option(help="Only this event; repeat.")] = None,
+    every_event: Annotated[bool, typer.Option("--every-event", help="Take all events.")] = False,
+) -> None:
+    """Change name, team or events; what is left out stays. What is queued still goes there."""
+    from inventory.outgoing import edits
+
+    if (team is not None and every_team) or (event and every_event):
+        raise typer.BadParameter("one team or every team, some events or every event")
+    wish: dict[str, Any] = {} if name is None else {"name": name}
+    if team is not None or every_team:
+        wish["team"] = team
+    if event or every_event:
+        wish["events"] = event or []
+    wanted: EndpointChange = checked(wish, edits.EndpointChange)
+
+    async def change(session: AsyncSession, _: Settings) -> None:
+        await edits.change(session, endpoint_id, wanted, by=by_me(), now=now())
+
+    act(change)
+    typer.echo(f"endpoint {endpoint_id} is changed")
 
 
 @webhooks.command()

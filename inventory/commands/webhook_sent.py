@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from inventory.commands.asked import ID_MAX, SMALL_ID_MAX, moment_of
 from inventory.commands.common import JsonOut
 from inventory.commands.webhook import Id, act, noted, show
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
+    from inventory.api.deliveries import DeliveryRow
     from inventory.config import Settings
     from inventory.outgoing import replays
+    from inventory.outgoing.tries import Try
 
-NEWEST = 2**62
 LOG_MAX = 500
+State = Annotated[
+    Literal["pending", "delivered", "parked"] | None,
+    typer.Option(help="pending, delivered or parked."),
+]
 LOOK_SECONDS = 0.2
 
 
@@ -56,14 +62,16 @@ def replay(
     endpoint_id: Id,
     *,
     since: Annotated[datetime | None, typer.Option(help="Only what was said from then on.")] = None,
-    cursor: Annotated[int, typer.Option(min=0, help="The `next` of the page before.")] = 0,
+    cursor: Annotated[
+        int, typer.Option(min=0, max=ID_MAX, help="The `next` of the page before.")
+    ] = 0,
 ) -> None:
     """Send the messages of the last 30 days again to one endpoint, page after page."""
     from inventory.outgoing import replays as pages
 
     after: int | None = cursor
     queued = outdated = 0
-    start = None if since is None else since.astimezone()
+    start = moment_of(since)
 
     async def again(session: AsyncSession, _: Settings) -> replays.Replayed:
         now = noted(session, "endpoint.replayed", endpoint=endpoint_id, cursor=after)
@@ -77,12 +85,16 @@ def replay(
 
 def log(
     *,
-    endpoint: Annotated[int | None, typer.Option(min=1, help="Only to this endpoint.")] = None,
-    state: Annotated[str | None, typer.Option(help="pending, delivered or parked.")] = None,
+    endpoint: Annotated[
+        int | None, typer.Option(min=1, max=SMALL_ID_MAX, help="Only to this endpoint.")
+    ] = None,
+    state: State = None,
     event: Annotated[str | None, typer.Option(help="Only of this event.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Only what was said from then on.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Only what was said before.")] = None,
-    before: Annotated[int, typer.Option(min=1, help="Only deliveries with smaller ids.")] = NEWEST,
+    before: Annotated[
+        int, typer.Option(min=1, max=ID_MAX, help="Only deliveries with smaller ids.")
+    ] = ID_MAX,
     limit: Annotated[int, typer.Option(min=1, max=LOG_MAX, help="Most lines.")] = 50,
     json_out: JsonOut = False,
 ) -> None:
@@ -94,8 +106,8 @@ def log(
         state=state,
         endpoint_id=endpoint,
         event=event,
-        since=None if since is None else since.astimezone(),
-        until=None if until is None else until.astimezone(),
+        since=moment_of(since),
+        until=moment_of(until),
     )
 
     async def read(session: AsyncSession, _: Settings) -> Any:
@@ -103,9 +115,37 @@ def log(
         return [delivery_row(row) for row in rows]
 
     found = act(read)
-    lines = [
-        f"{row.id}  to {row.endpoint_id}  {row.event}  {row.topic or '-'}  {row.state}"
-        f"  tries {row.attempts}  {row.last_status or '-'} {row.last_failure or ''}".rstrip()
-        for row in found
-    ]
+    show(found, json_out=json_out, line="\n".join(_line(row) for row in found))
+
+
+def tries(
+    delivery_id: Annotated[
+        int, typer.Argument(metavar="DELIVERY", help="Its number in the log.", min=1, max=2**63 - 1)
+    ],
+    *,
+    json_out: JsonOut = False,
+) -> None:
+    """Print one delivery with every try, oldest first: when, how long it took, what came of it."""
+    from inventory.api.deliveries import delivery_told
+    from inventory.reports import sent
+
+    async def read(session: AsyncSession, _: Settings) -> Any:
+        return delivery_told(await sent.one(session, delivery_id))
+
+    found = act(read)
+    lines = [_line(found), *map(_try, found.tries)]
     show(found, json_out=json_out, line="\n".join(lines))
+
+
+def _line(row: DeliveryRow) -> str:
+    last = f"{row.last_status or '-'} {row.last_failure or ''}"
+    to = f"{row.id}  to {row.endpoint_id}  {row.event}  {row.topic or '-'}"
+    return f"{to}  {row.state}  tries {row.attempts}  {last}".rstrip()
+
+
+def _try(each: Try) -> str:
+    at = f"    {each.at:%Y-%m-%d %H:%M:%S} UTC  version {each.version}"
+    if each.milliseconds is None:
+        return f"{at}  not ended"
+    came = f"{each.status or '-'} {each.failure or ''}".rstrip()
+    return f"{at}  {each.milliseconds} ms  {came}"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +26,7 @@ from inventory.models import Cancellation, OrderLine, SalesOrder
 from inventory.reasons import OrderState
 
 LIVE = ("proposed", "approved", "submitted")
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 DUE_MAX = 50
 
 
@@ -35,7 +39,7 @@ async def decide_cancellation(
     too late; `BadInput` without a name, or with one of the house's own.
     """
     if not by.strip() or by in {DESK, POLICY, LEDGER}:
-        raise BadInput("a decision needs the name of the person who makes it")
+        raise BadInput(f"a decision needs the name of the person who makes it, not {by!r}")
     row = await session.get(
         Cancellation, cancellation_id, with_for_update=True, populate_existing=True
     )
@@ -56,18 +60,26 @@ async def decide_cancellation(
     return row
 
 
-async def withdraw(session: AsyncSession, cancellation_id: int, why: str, now: datetime) -> bool:
+async def withdraw(
+    session: AsyncSession,
+    cancellation_id: int,
+    why: str,
+    now: datetime,
+    *,
+    states: Collection[str] = LIVE,
+    detail: Mapping[str, Any] = NOTHING,
+) -> bool:
     """Take back a proposal that has not been submitted; the order may ship.
 
-    One that a person was asked to carry out by hand, and has not, is taken back as well.
+    One that a person was asked to carry out by hand, and has not, is taken back as well. Of
+    `states` it must be one by now; `detail` is added to the step.
     """
-    row = await lock(session, cancellation_id, "proposed", "approved", "submitted")
+    row = await lock(session, cancellation_id, *states)
     if row is None or (row.state == "submitted" and row.reference != BY_HAND):
         return False
     row.state, row.decided_by, row.due_at = "refused", DESK, None
-    casework.note(
-        session, row.oversell_id, "withdrawn", {"cancellation": row.id, "why": why}, now=now
-    )
+    said = {"cancellation": row.id, "why": why, **detail}
+    casework.note(session, row.oversell_id, "withdrawn", said, now=now)
     await casework.answered(session, PROPOSED_ALERT, row, now)
     await casework.answered(session, BY_HAND_ALERT, row, now)
     await casework.answered(session, OVERDUE_ALERT, row, now)

@@ -27,7 +27,8 @@ States = dict[tuple[int, int], int]
 class Choice(Struct, frozen=True, kw_only=True):
     """The orders to give up, newest first, and the best set that spares one of them.
 
-    `runner_up` is empty where no other set covers as much.
+    `runner_up` is empty where no other set covers as much. `kept`: the runner-up costs the same,
+    and would have taken the place of what is proposed already.
     """
 
     orders: tuple[Offer, ...]
@@ -35,6 +36,7 @@ class Choice(Struct, frozen=True, kw_only=True):
     runner_up: tuple[Offer, ...]
     runner_up_cost: SetCost | None
     method: str
+    kept: bool = False
 
     @property
     def units(self) -> int:
@@ -146,18 +148,24 @@ def last_imported(offers: Sequence[Offer], units: int) -> list[Offer]:
 
 
 def why_lost(choice: Choice) -> str:
-    """One sentence on why the runner-up was not chosen."""
+    """One sentence on why the runner-up was not chosen: yen in the parts that differ."""
     other = choice.runner_up_cost
     if other is None:
         return "no other orders would cover as much"
     more = other.total_yen - choice.cost.total_yen
     if not more:
+        if choice.kept:
+            return "it costs the same, and what is proposed stays"
         if len(choice.runner_up) > len(choice.orders):
             return "it costs the same and gives up more orders"
         return "it costs the same, and its orders are older"
-    parts = {name: other.part(name) - choice.cost.part(name) for name in costs.PARTS}
-    dearest = max(parts, key=lambda name: parts[name])
-    words = f"it costs {more} yen more, most of it {dearest.removesuffix('_yen')}"
+    parts = [(other.part(name) - choice.cost.part(name), name) for name in costs.PARTS]
+    told = [
+        f"{name.removesuffix('_yen')} {abs(yen)} {'more' if yen > 0 else 'less'}"
+        for yen, name in sorted(parts, key=lambda part: part[0], reverse=True)
+        if yen
+    ]
+    words = f"it costs {more} yen more ({', '.join(told)})"
     limits = [each for each in other.limits_crossed if each not in choice.cost.limits_crossed]
     return words + (f"; it would cross {', '.join(limits)}" if limits else "")
 

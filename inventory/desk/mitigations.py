@@ -6,11 +6,11 @@ the warehouse is asked for units of other locations, and what did not come in ti
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from inventory import alerts
@@ -23,6 +23,14 @@ TRANSFER_ALERT = "transfer_wanted"
 # Units that the warehouse was asked for and has not sent by then are not waited for any longer.
 TRANSFER_PATIENCE = timedelta(hours=24)
 OTHER_LOCATION, HOLDS, INBOUND = "other_location", "holds", "inbound_supply"
+# How units of each way come into the pool, in the ledger's words.
+_COMES_BY = {OTHER_LOCATION: "transfer", INBOUND: "receive"}
+_CAME = text("""
+SELECT coalesce(sum(on_hand_delta), 0)::int FROM movement
+WHERE sku_id = :sku AND location_id = ANY(:pool) AND kind = :kind AND recorded_at >= :since
+""").bindparams(bindparam("pool"))
+# In the detail of `holds`: those that the ledger is asked to give back just now.
+PENDING = "pending"
 
 
 async def settle(session: AsyncSession, case: Oversell, need: Need, now: datetime) -> int:
@@ -46,16 +54,30 @@ async def settle(session: AsyncSession, case: Oversell, need: Need, now: datetim
             session.add(held[kind])
             before[kind] = {}
         if kind != HOLDS or not before[kind]:
-            _judge(held[kind], units, result, needed=need.shortage > need.fixed, now=now)
+            needed = need.shortage > need.fixed
+            if held[kind].state == "covering" and not units and not needed:
+                needed = bool(await _came(session, case, kind, need.pool))
+            _judge(held[kind], units, result, needed=needed, now=now)
     await _ask(session, case, held[OTHER_LOCATION], need, now)
     if all(dict(row.detail) == before[kind] for kind, row in held.items()):
         return 0
     detail: dict[str, Any] = {
-        kind: {"units": row.units, "state": row.state, **row.detail} for kind, row in held.items()
+        kind: {"units": row.units, "state": row.state, **_told(row)} for kind, row in held.items()
     }
     detail["covered"] = need.plan.units
     casework.note(session, case.id, "mitigations", detail, now=now)
     return 1
+
+
+async def _came(session: AsyncSession, case: Oversell, kind: str, pool: Sequence[int]) -> int:
+    """Units that came into the pool this way since the case was opened, less those that left."""
+    values = {"sku": case.sku_id, "pool": list(pool), "kind": _COMES_BY[kind]}
+    found = await session.scalar(_CAME, values | {"since": case.opened_at})
+    return max(found or 0, 0)
+
+
+def _told(row: Mitigation) -> dict[str, Any]:
+    return {name: said for name, said in row.detail.items() if name != PENDING}
 
 
 def _judge(
@@ -134,6 +156,14 @@ async def _ask(
     if row.until is not None:
         row.until = None
         await alerts.close(session, kind=TRANSFER_ALERT, subject=subject, now=now)
+
+
+async def pending(session: AsyncSession, case: Oversell) -> bool:
+    """Whether the store has yet to be told of holds that were given back, or are just now."""
+    found = select(Mitigation.id).where(
+        Mitigation.oversell_id == case.id, Mitigation.detail.has_key(PENDING)
+    )
+    return await session.scalar(found.limit(1)) is not None
 
 
 async def end(session: AsyncSession, case: Oversell, now: datetime) -> None:

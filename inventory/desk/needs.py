@@ -22,12 +22,14 @@ class Cover(Struct, frozen=True, kw_only=True):
     """A live cancellation and the units of the SKU that its order still holds in the pool.
 
     `unsent`: nothing was sent for it, or only a person was asked, so that it can be taken back.
+    `undecided`: only proposed so far; neither the channel nor the buyer has heard of it.
     """
 
     cancellation_id: int
     order_id: int
     own: bool
     unsent: bool
+    undecided: bool
     units: int
 
 
@@ -46,6 +48,19 @@ class Need(Struct, frozen=True, kw_only=True):
     def own_unsent(self) -> list[Cover]:
         """Cancellations of the case itself that can be taken back."""
         return [cover for cover in self.covers if cover.own and cover.unsent]
+
+    @property
+    def undecided(self) -> list[Cover]:
+        """Proposals of the case that may give way to others; those that must go are not among them.
+
+        Not those whose orders hold no units any more, or wait for supply.
+        """
+        waiting = self.plan.waiting
+        return [
+            cover
+            for cover in self.own_unsent
+            if cover.undecided and cover.units and cover.order_id not in waiting
+        ]
 
     @property
     def fixed(self) -> int:
@@ -76,6 +91,8 @@ SELECT c.shortage,
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
       'id', x.id, 'order', o.id, 'own', x.oversell_id = c.id,
       'unsent', (x.state <> 'submitted' OR x.reference = :by_hand) AND NOT o.cancelled,
+      'undecided', x.state = 'proposed' AND x.attempts = 0 AND NOT EXISTS (
+        SELECT FROM buyer_message m WHERE m.cancellation_id = x.id AND m.sent_at IS NOT NULL),
       'location', p.location_id, 'reserved', coalesce(p.reserved, 0)
     ) ORDER BY o.ordered_at, o.id), '[]')
    FROM cancellation x JOIN sales_order o ON o.id = x.order_id
@@ -120,12 +137,16 @@ FROM oversell c WHERE c.id = :case
 
 
 async def look(session: AsyncSession, oversell_id: int, now: datetime) -> Need:
-    """What the case still needs. The pool is the one whose shortage is the greatest."""
+    """What the case still needs. The pool is the one whose shortage is the greatest.
+
+    Of pools that are as short, the one of the fewest locations: an order elsewhere frees it none.
+    """
     pools = await _pools(session)
     values = {"case": oversell_id, "by_hand": BY_HAND, "now": now, "most": WAITERS_MAX}
     row = (await session.execute(_LOOK, values)).mappings().one()
     available = {location: units for location, _, _, units in row["levels"]}
-    pool = min(pools, key=lambda each: sum(available.get(location, 0) for location in each))
+    held = {each: sum(available.get(location, 0) for location in each) for each in pools}
+    pool = min(pools, key=lambda each: (held[each], len(each)))
     covers = _covers(row["live"], pool)
     fixed = sum(cover.units for cover in covers if not (cover.own and cover.unsent))
     return Need(
@@ -157,6 +178,7 @@ def _covers(live: Sequence[Mapping[str, Any]], pool: Sequence[int]) -> tuple[Cov
             order_id=each["order"],
             own=each["own"],
             unsent=each["unsent"],
+            undecided=each["undecided"],
             units=units + (before.units if before else 0),
         )
     return tuple(covers.values())

@@ -12,7 +12,11 @@ from inventory.models.base import Base, Big, BigKey, Json
 
 
 class Oversell(Base):
-    """One shortage of one SKU: more units promised than there are. At most one is open per SKU."""
+    """One shortage of one SKU: more units promised than there are. At most one is open per SKU.
+
+    `weighed_of` names what its orders were last chosen from, so that they are chosen anew when
+    that has changed, and not before. None: not chosen yet.
+    """
 
     __tablename__ = "oversell"
     id: Mapped[BigKey]
@@ -23,6 +27,7 @@ class Oversell(Base):
     cause_fact_id: Mapped[int | None]
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    weighed_of: Mapped[str | None]
     __table_args__ = (
         CheckConstraint("state IN ('open', 'closed')", name="state"),
         Index("uq_oversell_open", "sku_id", unique=True, postgresql_where=text("state = 'open'")),
@@ -118,10 +123,13 @@ class Mitigation(Base):
 
 
 class PenaltyEntry(Base):
-    """What one order that ended did to the marketplace's metric: before, after, limit, as-of date.
+    """What an order's end, or that of a part, did to the metric: before, after, limit, as-of date.
 
-    Every end has an entry; the metrics are None where the channel has none. `weighs`: the metric is
-    computed with it, as it counts, or may count and the shop caused it. `cause` is who asked for
+    Every end has an entry; the metrics are None where the channel has none. `own_window` has those
+    of the window that the end belongs to, where it lies outside of the one that ended then. `part`
+    is 0 for the whole order, which has a cancellation; a part that ended while the rest lives on
+    has its own number, and the case of the shortage that it was for, if any. `weighs`: the metric
+    is computed with it, as it counts, or may count and the shop caused it. `cause` is who asked for
     the end and why, `source` where the rule about it stands, `lines` the order as it was then.
     `thresholds` are the rules that the metrics were computed by. `worth_yen` is what was ordered,
     `cost` what giving it up costs, part by part; None: not known.
@@ -129,7 +137,10 @@ class PenaltyEntry(Base):
 
     __tablename__ = "penalty_entry"
     id: Mapped[BigKey]
-    cancellation_id: Mapped[int] = mapped_column(ForeignKey("cancellation.id"), unique=True)
+    cancellation_id: Mapped[int | None] = mapped_column(ForeignKey("cancellation.id"), unique=True)
+    order_id: Mapped[int] = mapped_column(ForeignKey("sales_order.id"))
+    part: Mapped[int] = mapped_column(server_default="0")
+    oversell_id: Mapped[int | None] = mapped_column(ForeignKey("oversell.id"), index=True)
     channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"))
     order_ref: Mapped[str]
     reason_code: Mapped[str]
@@ -137,6 +148,7 @@ class PenaltyEntry(Base):
     weighs: Mapped[bool]
     metric_before: Mapped[Json | None]
     metric_after: Mapped[Json | None]
+    own_window: Mapped[Json | None]
     recorded_at: Mapped[datetime]
     lines: Mapped[list[Json]] = mapped_column(JSONB, server_default="[]")
     cause: Mapped[str] = mapped_column(server_default="")
@@ -146,6 +158,7 @@ class PenaltyEntry(Base):
     cost: Mapped[Json | None]
     ended_at: Mapped[datetime]
     __table_args__ = (
+        UniqueConstraint("order_id", "part"),
         CheckConstraint("counts_against_metric IN ('yes', 'no', 'unconfirmed')", name="counts"),
         Index(None, "channel_id", "recorded_at"),
         Index(None, "channel_id", "ended_at"),

@@ -6,22 +6,21 @@ Both are whole in themselves: no script, no font, nothing is loaded from anywher
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from html import escape
+from textwrap import wrap
 
 from inventory.clock import JST
 from inventory.penalty_record import tables
 from inventory.penalty_record.report import ChannelPenalties, Day, PenaltyReport
-from inventory.penalty_record.words import amount
+from inventory.penalty_record.words import amount, figure, unit_shown
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, LEGEND = 860, 244, 92, 20, 80, 30, 34
-# What fits beside 12 at both edges, at the widest that browsers draw a letter of this size.
-LETTER, BOLD = 7.0, 7.8
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM, LEGEND = 760, 176, 96, 20, 18, 30, 30
+# How tall a line of words is, and how many characters of a wide font it holds.
+PITCH, CHARACTERS, BOLD_CHARACTERS = 17, 96, 86
 LABELS, STEPS_MAX = 6, 5
-BAR_WIDTH, BAR_HEIGHT, LINE_HEIGHT = 10, 18, 16
 LINE, LIMIT, GRID, INK, BAR = "#1f5fa8", "#b3261e", "#d5d9de", "#222", "#e8a09b"
 
 
@@ -42,16 +41,20 @@ def drawn(report: PenaltyReport, format_: Format) -> str:
 
 def svg(report: PenaltyReport) -> str:
     """One panel for each channel: its metric by Tokyo day, the limit, and the ends that weigh."""
-    panels = [_panel(each, number * HEIGHT) for number, each in enumerate(report.channels)]
-    below = max(len(panels), 1) * HEIGHT
-    tall = below + LEGEND
+    panels, tall = [], 0
+    for each in report.channels:
+        panel, height = _panel(each)
+        panels.append(f'<g transform="translate(0 {tall})">{panel}</g>')
+        tall += height
+    tall += LEGEND
+    if not panels:
+        panels, tall = [_text(30, "no channel is connected")], HEIGHT
     title = escape(_title(report))
-    empty = '<text x="12" y="30">no channel is connected</text>' if not panels else ""
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {tall}" width="{WIDTH}"'
         f' height="{tall}" role="img" font-family="sans-serif" font-size="12" fill="{INK}">'
         f'<title>{title}</title><rect width="{WIDTH}" height="{tall}" fill="#fff"/>'
-        f"{empty}{''.join(panels)}{_legend(below) if panels else ''}</svg>\n"
+        f"{''.join(panels)}{_legend(tall - LEGEND / 2) if report.channels else ''}</svg>\n"
     )
 
 
@@ -59,50 +62,39 @@ def _title(report: PenaltyReport) -> str:
     return f"Penalties {report.first_day} to {report.last_day} (Tokyo days)"
 
 
-def _panel(channel: ChannelPenalties, top: int) -> str:
-    name = f"{channel.channel} ({channel.kind})"
-    if channel.now is None:
-        said = f'<text x="12" y="24" font-weight="bold">{escape(name)}</text>'
-        said += f'<text x="12" y="44">{escape(channel.headroom)}</text>'
-        return f'<g transform="translate(0 {top})">{said}</g>'
-    metric = channel.now
-    ahead = "no limit" if metric.limit is None else f"limit {amount(metric.limit, metric.unit)}"
-    heading = f"{name}: {metric.name} in {metric.unit}, {ahead} (as of {metric.as_of})"
+def _panel(channel: ChannelPenalties) -> tuple[str, int]:
+    """A channel's panel and how tall it is: no line of its words is wider than the picture."""
+    name, metric = f"{channel.channel} ({channel.kind})", channel.now
+    if metric is not None:
+        ahead = "no limit" if metric.limit is None else f"limit {amount(metric.limit, metric.unit)}"
+        unit = unit_shown(metric.unit)
+        name += f": {metric.name} in {unit}, {ahead} (as of {metric.as_of})"
+    lines = [(line, ' font-weight="bold"') for line in wrap(name, BOLD_CHARACTERS)]
+    lines += [(line, "") for line in wrap(channel.headroom, CHARACTERS)]
+    words = [_text(18 + number * PITCH, *line) for number, line in enumerate(lines)]
+    deep = len(lines) * PITCH
+    if metric is None:
+        return "".join(words), deep + BOTTOM
     highest = _highest(channel)
-    parts = [
-        *_words(heading, channel.headroom),
-        *_axes(channel, highest),
-        *_line(channel.days, highest),
-    ]
-    return f'<g transform="translate(0 {top})">{"".join(parts)}</g>'
+    plot = "".join([*_axes(channel, highest), *_line(channel.days, highest)])
+    return f'{"".join(words)}<g transform="translate(0 {deep})">{plot}</g>', deep + HEIGHT
 
 
-def _words(heading: str, said: str) -> list[str]:
-    """Heading and sentence one below the other, each in the lines that it wants, two at most."""
-    lines = [(line, ' font-weight="bold"') for line in _wrapped(heading, BOLD)]
-    lines += [(line, "") for line in _wrapped(said, LETTER)]
-    return [
-        f'<text x="12" y="{18 + LINE_HEIGHT * number}"{style}>{escape(line)}</text>'
-        for number, (line, style) in enumerate(lines)
-    ]
+def _text(y: int, said: str, manner: str = "") -> str:
+    return f'<text x="12" y="{y}"{manner}>{escape(said)}</text>'
 
 
-def _wrapped(said: str, letter: float) -> list[str]:
-    return textwrap.wrap(said, int((WIDTH - 24) / letter), max_lines=2, placeholder=" …")
-
-
-def _legend(top: int) -> str:
-    """What the marks mean, in one line under the panels."""
-    y = top + 12
+def _legend(y: float) -> str:
+    """What the marks mean, in one line below the panels."""
     return (
-        f'<g transform="translate(12 {y})">'
+        f'<g id="legend" transform="translate(12 {y:g})">'
         f'<path d="M0 0 L24 0" stroke="{LINE}" stroke-width="2"/><text x="30" y="4">metric</text>'
         f'<path d="M96 0 L120 0" stroke="{LIMIT}" stroke-dasharray="5 4"/>'
         '<text x="126" y="4">limit</text>'
-        f'<rect x="180" y="-6" width="{BAR_WIDTH}" height="12" fill="{BAR}"/>'
+        f'<rect x="180" y="-6" width="10" height="12" fill="{BAR}"/>'
         '<text x="196" y="4">ends of the day that weigh</text>'
-        f'<circle cx="390" cy="0" r="3" fill="#fff" stroke="{LINE}"/>'
-        '<text x="400" y="4">window begins before our record does</text></g>'
+        f'<circle cx="404" cy="0" r="3" fill="#fff" stroke="{LINE}"/>'
+        '<text x="414" y="4">the window begins before our record</text></g>'
     )
 
 
@@ -136,7 +128,7 @@ def _axes(channel: ChannelPenalties, highest: float) -> list[str]:
         y = _y(value, highest)
         parts.append(
             f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{GRID}"/>'
-            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_figure(value)}</text>'
+            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{figure(value)}</text>'
         )
     step = max(len(days) // LABELS, 1)
     parts += [
@@ -148,11 +140,6 @@ def _axes(channel: ChannelPenalties, highest: float) -> list[str]:
     return parts
 
 
-def _figure(value: float) -> str:
-    """As short as a mark has room for; the unit stands in the heading."""
-    return f"{value:,.2f}".rstrip("0").rstrip(".")
-
-
 def _line(days: Sequence[Day], highest: float) -> list[str]:
     """Bars of ends that weigh, the limit dashed, the value as a line that breaks where unknown."""
     parts, strokes, open_, limits = [], [], False, []
@@ -160,7 +147,7 @@ def _line(days: Sequence[Day], highest: float) -> list[str]:
     for number, day in enumerate(days):
         x, metric = _x(number, len(days)), day.metric
         if day.counted:
-            parts.append(_bar(day, x, _y(0, highest), BAR_HEIGHT * day.counted / most))
+            parts.append(_bar(day, x, _y(0, highest), 18 * day.counted / most))
         if metric is not None and metric.limit is not None:
             limits.append(f"{x:.1f},{_y(metric.limit, highest):.1f}")
         if metric is None or metric.value is None:
@@ -178,10 +165,13 @@ def _line(days: Sequence[Day], highest: float) -> list[str]:
 
 
 def _bar(day: Day, x: float, base: float, tall: float) -> str:
-    said = f"{day.day}: {day.counted} ended that weigh, of {day.ended}"
+    """How many ends weigh, as a bar with its number."""
+    top = base - tall
     return (
-        f'<rect x="{x - BAR_WIDTH / 2:.1f}" y="{base - tall:.1f}" width="{BAR_WIDTH}"'
-        f' height="{tall:.1f}" fill="{BAR}"><title>{escape(said)}</title></rect>'
+        f'<rect x="{x - 5:.1f}" y="{top:.1f}" width="10" height="{tall:.1f}" fill="{BAR}">'
+        f"<title>{day.day}: {day.counted} of {day.ended} ends weigh</title></rect>"
+        f'<text x="{x:.1f}" y="{top - 3:.1f}" text-anchor="middle" font-size="10">'
+        f"{day.counted}</text>"
     )
 
 

@@ -20,7 +20,7 @@ from inventory.outgoing.outbound import Outbound
 from tests.conftest import HandClock
 from tests.notices.conftest import SECRET_KEY
 from tests.notices.receiver import Receiver
-from tests.notices.steps import queue
+from tests.notices.steps import queue, teams
 from workers import notify
 from workers.runtime import Runtime
 
@@ -46,6 +46,7 @@ def hikiate(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Hikiate:
 async def test_chat_is_asked_for_unseen_and_never_shown(
     hikiate: Hikiate, database: Database
 ) -> None:
+    await teams(database, "buyers")
     asked = await hikiate(
         *("add", "--kind", "chatwork", "--name", "buyers", "--team", "buyers"),
         *("--event", "alert.fired"),
@@ -58,7 +59,36 @@ async def test_chat_is_asked_for_unseen_and_never_shown(
     assert listed.output.strip() == line
     assert "canary" not in asked.output + listed.output
     async with database.transaction() as session:
-        assert list(await session.scalars(select(Audit.action))) == ["endpoint.created"]
+        done = list(await session.scalars(select(Audit.action).order_by(Audit.id)))
+        assert done == ["team.put", "endpoint.created"]
+
+
+async def test_endpoint_is_changed_in_part(hikiate: Hikiate, database: Database) -> None:
+    await teams(database, "buyers", "night")
+    await hikiate(
+        *("add", "--kind", "slack", "--team", "buyers", "--event", "alert.fired"),
+        typed="https://hooks.slack.example/canary\n",
+    )
+
+    async def now() -> tuple[Any, ...]:
+        [row] = json.loads((await hikiate("list", "--json")).output)
+        return row["name"], row["team"], row["events"]
+
+    changed = await hikiate("edit", "1", "--name", "夜", "--team", "night")
+    assert changed.output == "endpoint 1 is changed\n"
+    assert await now() == ("夜", "night", ["alert.fired"])
+    await hikiate("edit", "1", "--event", "c.d", "--event", "a.b", "--every-team")
+    assert await now() == ("夜", None, ["a.b", "c.d"])
+    await hikiate("edit", "1", "--every-event")
+    assert await now() == ("夜", None, [])
+    for wrong in (("--team", "a b"), ("--team", "a", "--every-team"), ("--name", "x" * 201)):
+        assert (await hikiate("edit", "1", *wrong)).exit_code == 2, wrong
+    unknown = await hikiate("edit", "1", "--team", "nobody")
+    assert str(unknown.exception) == "no team 'nobody': there are buyers, night"
+    async with database.transaction() as session:
+        changes = select(Audit.done_by).where(Audit.action == "endpoint.changed")
+        assert all(by.startswith("command line, ") for by in await session.scalars(changes))
+        assert len((await session.scalars(changes)).all()) == 3
 
 
 async def test_webhook_from_a_file_is_rotated_enabled_and_removed(
@@ -79,7 +109,7 @@ async def test_webhook_from_a_file_is_rotated_enabled_and_removed(
     assert (await hikiate("enable", "1")).exit_code == 0
     assert (await hikiate("list")).output.strip().endswith("well")
     assert (await hikiate("remove", "1")).exit_code == 0
-    assert (await hikiate("list")).output.strip() == ""
+    assert (await hikiate("list")).output == "there is none\n"
     wrong = await hikiate("add", "--kind", "fax", typed="https://x.example/\n")
     assert wrong.exit_code == 2
 
@@ -119,6 +149,14 @@ async def test_log_is_filtered_and_the_past_is_sent_again(
         found = json.loads((await hikiate("log", "--json", *asked)).output)
         assert len(found) == count, asked
         assert "canary" not in str(found)
+
+    told = json.loads((await hikiate("tries", "1", "--json")).output)
+    [tried] = told["tries"]
+    assert (told["id"], tried["status"], tried["failure"]) == (1, 204, None)
+    begun = datetime.fromisoformat(tried["at"])
+    line = f"    {begun:%Y-%m-%d %H:%M:%S} UTC  version 1  {tried['milliseconds']} ms  204"
+    assert (await hikiate("tries", "1")).output.splitlines() == [every.output.splitlines()[1], line]
+    assert str((await hikiate("tries", "9")).exception) == "no delivery 9"
 
     again = await hikiate("replay", "1")
     assert again.output.startswith("2 messages are sent again, 0 left out")
