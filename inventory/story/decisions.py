@@ -55,6 +55,8 @@ _TOLD = (
     *("orders_weighed", "method", "cost_yen", "cost_yen_newest_first", "cost_yen_last_imported"),
 )
 TEXT_MAX = 300
+# What a step says nothing with: a channel that gives no reference for a cancellation, say.
+EMPTY = (None, "")
 
 
 class Decision(Struct, frozen=True, kw_only=True):
@@ -69,7 +71,7 @@ class Decision(Struct, frozen=True, kw_only=True):
 def decided(step: StepRow) -> Decision:
     """A step in words; what it says of itself follows."""
     said = _WORDS.get(step.step, step.step.replace("_", " "))
-    told = [_told(name, step.detail[name]) for name in _TOLD if step.detail.get(name) is not None]
+    told = [_told(name, step.detail[name]) for name in _TOLD if step.detail.get(name) not in EMPTY]
     line = f"{said}: {', '.join(told)}" if told else said
     metric = _metric(step.detail)
     return Decision(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from inventory.reports.desk import StepRow
 from inventory.story import decisions, delay
 from inventory.story import sales as story_sales
 from inventory.story.delay import Where
@@ -138,3 +139,9 @@ def test_the_newest_sales_are_beyond_stock_until_the_shortage_is_covered() -> No
     assert [each.order_ref for each in late if each.beyond_stock] == ["o-3", "o-4"]
     none = story_sales.beyond_stock(sales, shortage=0, opened_at=at(10))
     assert not any(each.beyond_stock for each in none)
+
+
+def test_a_step_tells_what_it_has_and_no_empty_word() -> None:
+    detail: dict[str, Any] = {"order_ref": "o-1", "attempt": 1, "reference": "", "units": None}
+    step = StepRow(step="submitted", detail=detail, done_by="desk", done_at=NOON)
+    assert decisions.decided(step).said == "the cancellation was sent: o-1, attempt 1"
