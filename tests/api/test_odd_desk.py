@@ -90,7 +90,7 @@ async def test_a_wrong_method_is_told_the_right_ones(admin: httpx.AsyncClient) -
     for method, path, right in (
         ("DELETE", "/oversells", {"GET", "OPTIONS"}),
         ("GET", "/alerts/1/acknowledge", {"POST", "OPTIONS"}),
-        ("POST", "/teams/heads", {"PUT", "OPTIONS"}),
+        ("POST", "/teams/heads", {"PUT", "DELETE", "OPTIONS"}),
     ):
         answer = await admin.request(method, path)
         assert problem(answer) == (405, "method_not_allowed")
