@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from inventory.commands.asked import ID_MAX, SMALL_ID_MAX, checked
-from inventory.commands.common import JsonOut, by_me, now, print_table, run, tokyo, write_json
+from inventory.commands.common import JsonOut, by_me, now, print_rows, run, tokyo, write_json
 
 if TYPE_CHECKING:
     from inventory.alerting.people import AlertRow
@@ -61,11 +61,8 @@ def list_alerts(
             return await people.rows(session, which, before_id=NEWEST, limit=ROWS_MAX, now=now())
 
     rows = run(read)
-    if json_out:
-        write_json(rows)
-    else:
-        whose = "" if team is None else f" for team {team}"
-        print_table(HEADING, [_line(row) for row in rows], none=f"no alert is {state}{whose}")
+    whose = "" if team is None else f" for team {team}"
+    print_rows(rows, HEADING, _line, none=f"no alert is {state}{whose}", json_out=json_out)
 
 
 def _line(row: AlertRow) -> Sequence[object]:
@@ -129,10 +126,7 @@ def list_rules(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of 
             return await rules.rules(session, limit=10_000)
 
     rows = run(read)
-    if json_out:
-        write_json(rows)
-    else:
-        print_table(RULE_HEADING, [_rule(row) for row in rows], none="nothing is watched")
+    print_rows(rows, RULE_HEADING, _rule, none="nothing is watched", json_out=json_out)
 
 
 def _rule(row: RuleRow) -> Sequence[object]:

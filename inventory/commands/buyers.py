@@ -15,7 +15,7 @@ from inventory.commands.common import (
     by_me,
     in_one,
     now,
-    print_table,
+    print_rows,
     tokyo,
     write_json,
 )
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from inventory.decision_table.shown import RowShown
+    from inventory.desk.messages import MessageRow
 
 MESSAGE_HEADING = ("cancellation", "channel", "order", "refund by (Tokyo)")
 
@@ -108,17 +109,14 @@ def list_messages(
     """Print the newest messages that nobody has sent, 100 at most."""
     from inventory.desk import messages
 
-    async def work(session: AsyncSession) -> Any:
-        return await messages.unsent(session, before_id=NEWEST, limit=ROWS_MAX)
+    found = in_one(lambda session: messages.unsent(session, before_id=NEWEST, limit=ROWS_MAX))
+    print_rows(
+        found, MESSAGE_HEADING, _unsent, none="no message waits to be sent", json_out=json_out
+    )
 
-    found = in_one(work)
-    if json_out:
-        write_json(found)
-        return
-    lines = [
-        [row.cancellation_id, row.channel, row.order_ref, tokyo(row.repay_due_at)] for row in found
-    ]
-    print_table(MESSAGE_HEADING, lines, none="no message waits to be sent")
+
+def _unsent(row: MessageRow) -> list[object]:
+    return [row.cancellation_id, row.channel, row.order_ref, tokyo(row.repay_due_at)]
 
 
 @desk.command()

@@ -11,7 +11,7 @@ import typer
 from inventory.commands.asked import checked
 from inventory.commands.buying_file import ROWS_MAX as FILE_ROWS_MAX
 from inventory.commands.buying_file import rows_in
-from inventory.commands.common import JsonOut, by_me, now, print_table, run, write_json
+from inventory.commands.common import JsonOut, by_me, in_one, now, print_rows, run, write_json
 
 if TYPE_CHECKING:
     from inventory.alerting.content import BuyerAdvice
@@ -37,22 +37,13 @@ def list_teams(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag of 
     """Print every team."""
     from inventory.alerting.teams import teams as read_teams
 
-    async def read(database: Database) -> Sequence[TeamRow]:
-        async with database.sessions() as session:
-            return await read_teams(session)
+    rows = in_one(read_teams)
+    print_rows(rows, TEAM_HEADING, _team, none="there is no team", json_out=json_out)
 
-    rows = run(read)
-    if json_out:
-        write_json(rows)
-        return
-    lines = [
-        (
-            *(row.code, row.name, row.escalates_to or "-"),
-            *(row.escalate_minutes, row.digest_over, row.digest_minutes),
-        )
-        for row in rows
-    ]
-    print_table(TEAM_HEADING, lines, none="there is no team")
+
+def _team(row: TeamRow) -> Sequence[object]:
+    following = row.escalates_to or "-"
+    return row.code, row.name, following, row.escalate_minutes, row.digest_over, row.digest_minutes
 
 
 @teams.command("put")
@@ -109,19 +100,12 @@ def list_suppliers(json_out: JsonOut = False) -> None:  # noqa: FBT002 -- a flag
     """Print every supplier."""
     from inventory.alerting.suppliers import suppliers as read_suppliers
 
-    async def read(database: Database) -> Sequence[SupplierRow]:
-        async with database.sessions() as session:
-            return await read_suppliers(session, limit=FILE_ROWS_MAX)
+    rows = in_one(lambda session: read_suppliers(session, limit=FILE_ROWS_MAX))
+    print_rows(rows, SUPPLIER_HEADING, _supplier, none="there is no supplier", json_out=json_out)
 
-    rows = run(read)
-    if json_out:
-        write_json(rows)
-        return
-    lines = [
-        (row.code, row.name, "-" if row.lead_days is None else row.lead_days, row.cover_days)
-        for row in rows
-    ]
-    print_table(SUPPLIER_HEADING, lines, none="there is no supplier")
+
+def _supplier(row: SupplierRow) -> Sequence[object]:
+    return row.code, row.name, "-" if row.lead_days is None else row.lead_days, row.cover_days
 
 
 @suppliers.command("put")

@@ -79,6 +79,21 @@ def write_json(found: Any) -> None:
     typer.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
 
 
+def print_rows(
+    rows: Sequence[Any],
+    heading: Sequence[str],
+    cells: Callable[[Any], Sequence[object]],
+    *,
+    none: str,
+    json_out: bool,
+) -> None:
+    """Rows as a table for people, or as JSON for programs; `none` says that there are none."""
+    if json_out:
+        write_json(rows)
+    else:
+        print_table(heading, [cells(row) for row in rows], none=none)
+
+
 def print_table(
     heading: Sequence[str], rows: Sequence[Sequence[object]], *, none: str | None = None
 ) -> None:

@@ -12,8 +12,9 @@ from inventory.commands.common import (
     ROWS_MAX,
     JsonOut,
     by_me,
+    in_one,
     now,
-    print_table,
+    print_rows,
     run,
     tokyo,
     write_json,
@@ -52,15 +53,10 @@ def list_oversells(
     """Print the newest cases of a state, 100 at most."""
     from inventory.reports import desk
 
-    async def read(database: Database) -> list[OversellRow]:
-        async with database.sessions() as session:
-            return await desk.oversells(session, state=state, before_id=NEWEST, limit=ROWS_MAX)
-
-    cases = run(read)
-    if json_out:
-        write_json(cases)
-    else:
-        print_table(CASE_HEADING, [_case(each) for each in cases], none=f"no case is {state}")
+    found = in_one(
+        lambda session: desk.oversells(session, state=state, before_id=NEWEST, limit=ROWS_MAX)
+    )
+    print_rows(found, CASE_HEADING, _case, none=f"no case is {state}", json_out=json_out)
 
 
 def _case(case: OversellRow) -> list[object]:
@@ -76,16 +72,16 @@ def list_cancellations(
     """Print the orders to be given up that wait for a decision, or those of another state."""
     from inventory.reports import desk
 
-    async def read(database: Database) -> list[CancellationRow]:
-        async with database.sessions() as session:
-            return await desk.cancellations(session, state=state, before_id=NEWEST, limit=ROWS_MAX)
-
-    found = run(read)
-    if json_out:
-        write_json(found)
-    else:
-        lines = [_cancellation(each) for each in found]
-        print_table(CANCELLATION_HEADING, lines, none=f"no cancellation is {state}")
+    found = in_one(
+        lambda session: desk.cancellations(session, state=state, before_id=NEWEST, limit=ROWS_MAX)
+    )
+    print_rows(
+        found,
+        CANCELLATION_HEADING,
+        _cancellation,
+        none=f"no cancellation is {state}",
+        json_out=json_out,
+    )
 
 
 def _cancellation(row: CancellationRow) -> list[object]:
@@ -158,17 +154,12 @@ def list_events(
     """Print the newest events of a state, 100 at most."""
     from inventory.reports import desk
 
-    async def read(database: Database) -> list[EventRow]:
-        async with database.sessions() as session:
-            return await desk.events(
-                session, state=state, channel=None, before_id=NEWEST, limit=ROWS_MAX
-            )
-
-    found = run(read)
-    if json_out:
-        write_json(found)
-    else:
-        print_table(EVENT_HEADING, [_event(each) for each in found], none=f"no event is {state}")
+    found = in_one(
+        lambda session: desk.events(
+            session, state=state, channel=None, before_id=NEWEST, limit=ROWS_MAX
+        )
+    )
+    print_rows(found, EVENT_HEADING, _event, none=f"no event is {state}", json_out=json_out)
 
 
 def _event(row: EventRow) -> list[object]:

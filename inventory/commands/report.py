@@ -54,6 +54,9 @@ def penalties(
     if csv_out == "":
         raise typer.BadParameter("--csv needs a file's name, or -")
     format_ = None if chart is None else _chart_format(chart)
+    for name in (csv_out, chart):
+        if name and name != "-":
+            will_be_written(Path(name))
     chosen = (_period(period), _day(last_day), channel)
     report, rows = run(lambda database: _read(database, *chosen, table if csv_out else None))
     if csv_out:
@@ -116,7 +119,6 @@ def _write(name: str, content: str) -> None:
     if name == "-":
         typer.echo(content, nl=False)
         return
-    will_be_written(Path(name))
     unfinished = Path(f"{name}.part")
     try:
         unfinished.write_text(content, encoding="utf-8", newline="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -223,12 +224,20 @@ async def test_a_kind_that_is_none_is_refused_before_its_address_is_asked_for(sa
     assert "kind must be webhook, slack, teams" in " ".join(line.split())
 
 
-async def test_what_could_not_be_put_in_its_place_leaves_nothing_behind(
-    said: Said, tmp_path: Path
+async def test_what_cannot_be_put_in_its_place_leaves_nothing_behind(
+    said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = tmp_path / "penalties"
     place.mkdir()
     code, line = await said("report", "penalties", "--csv", str(place))
+    assert (code, list(tmp_path.iterdir())) == (2, [place])
+    assert "is a folder" in line
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    code, line = await said("report", "penalties", "--csv", str(tmp_path / "entries.csv"))
     assert (code, list(tmp_path.iterdir())) == (1, [place])
     assert "does the house run here?" not in line
 
