@@ -108,6 +108,21 @@ async def test_what_was_committed_survives_a_kill_of_everything(
         assert client.get("mug") == "3"
 
 
+async def test_a_killed_server_that_nobody_asked_after_is_not_a_running_one(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    server = start_postgres(tmp_path, supervisor)
+    server.stop()
+    found = _PostgresStarter(tmp_path / "postgres", supervisor, {})
+    # What is left of a process until its parent asks how it ended.
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        supervisor.wait_until(lambda: not is_running(ended.pid), what="its end")
+        for pid, running in ((ended.pid, None), (os.getpid(), (os.getpid(), server.port))):
+            lines = [str(pid), "data", "0", str(server.port), "", "127.0.0.1", "", "ready"]
+            (tmp_path / "postgres/data/postmaster.pid").write_text("\n".join(lines))
+            assert found.running() == running
+
+
 async def test_nothing_acknowledged_may_be_lost_or_evicted(
     supervisor: Supervisor, tmp_path: Path
 ) -> None:

@@ -192,10 +192,16 @@ def _has_name() -> bool:
 
 
 def _is_alive(pid: int) -> bool:
+    """Whether it runs; one that was killed and that nobody has asked after yet does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        # It ended just now; or there is no such list here.
+        return not Path("/proc/self").exists()
+    return state.rpartition(")")[2].split()[0] not in {"Z", "X"}

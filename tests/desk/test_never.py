@@ -124,6 +124,7 @@ def test_b_the_desks_own_proposals_are_out_of_stock() -> None:
                 "inventory/desk/endings.py",
                 "inventory/decision_table/amazon.py",
                 "inventory/decision_table/malls.py",
+                "inventory/decision_table/parts.py",
                 "inventory/decision_table/words.py",
                 "inventory/penalty_record/entries.py",
                 "inventory/reasons.py",

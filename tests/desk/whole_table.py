@@ -123,6 +123,20 @@ mercari_shops unshipped shop_out_of_stock not_sent shop * -> cancel out_of_stock
 eccube unshipped shop_out_of_stock not_sent shop whole -> cancel out_of_stock no EC-CUBE
 eccube cancelled honest not_sent shop whole -> nothing - no no_metric
 own_store cancelled honest not_sent shop whole -> nothing - no no_metric
+
+# A part that has ended while the rest lives on: no page says how it counts, and what the shop
+# caused weighs as one order.
+amazon cancelled shops|buyer_message not_sent shop part -> nothing - unconfirmed+ 200285210
+amazon cancelled buyer_self|asked not_sent shop part -> nothing - no 201722390
+rakuten cancelled shops not_sent shop part -> nothing - unconfirmed+ changed_orders
+rakuten cancelled buyers|marketplace not_sent shop part -> nothing - unconfirmed buyer's_change
+yahoo cancelled shops not_sent shop part -> nothing - unconfirmed+ UNCONFIRMED
+yahoo cancelled asked not_sent shop part -> nothing - no own_cancellations
+yahoo cancelled buyer_self|marketplace not_sent shop part -> nothing - unconfirmed UNCONFIRMED
+shopify cancelled shops|buyers|unknown not_sent shop part -> nothing - no+ pro_rata
+shopify cancelled marketplace not_sent shop part -> nothing - no pro_rata
+eccube cancelled honest not_sent shop part -> nothing - no own_store
+own_store cancelled honest not_sent shop part -> nothing - no own_store
 """
 
 
