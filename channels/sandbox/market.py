@@ -9,6 +9,7 @@ address. Everything runs on one event loop and handlers are plain functions, so 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -32,7 +33,7 @@ __all__ = [
 ]
 
 
-class Market:
+class Market(ABC):
     """One marketplace; see the module's first lines for how to build on it.
 
     Units never change but through `place`, `set_displayed`, `add_displayed` and `cancel`.
@@ -78,28 +79,32 @@ class Market:
 
     def on_place(self, order: Order) -> None:
         """Called once the order stands in the books."""
+        del order
 
     def on_ship(self, order: Order) -> None:
         """Called once the order is marked shipped."""
+        del order
 
     def on_cancel(self, order: Order) -> None:
         """Called once the order is marked cancelled."""
+        del order
 
     def on_listing(self, listing: Listing) -> None:
         """Called for every new listing."""
+        del listing
 
     def check_key(self, key: str) -> None:
         """Raise ValueError when the text cannot be a listing's key on this marketplace."""
         if not key:
             raise ValueError("a listing needs a key")
 
+    @abstractmethod
     def refuse(self, refusal: Refusal, endpoint: str) -> Answer:
         """The marketplace's own words for a call that its front door turns away."""
-        raise NotImplementedError
 
+    @abstractmethod
     def authorize(self, call: Call) -> Answer | None:
         """None for good credentials, else the marketplace's refusal."""
-        raise NotImplementedError
 
     async def aclose(self) -> None:
         """Stop sending webhooks: the sandbox ends."""

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from inventory.commands.asked import ID_MAX, SMALL_ID_MAX, checked
-from inventory.commands.common import JsonOut, by_me, now, print_rows, run, tokyo, write_json
+from inventory.commands.common import (
+    JsonOut,
+    by_me,
+    in_one,
+    now,
+    print_rows,
+    run,
+    tokyo,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from inventory.alerting.people import AlertRow
@@ -168,9 +177,5 @@ def remove_rule(rule_id: RuleId) -> None:
     """Switch a rule off; the alerts that it has open are closed."""
     from inventory.alerting import rules
 
-    async def work(database: Database) -> None:
-        async with database.transaction() as session:
-            await rules.remove_rule(session, rule_id, by=by_me(), now=now())
-
-    run(work)
+    in_one(lambda session: rules.remove_rule(session, rule_id, by=by_me(), now=now()))
     typer.echo(f"rule {rule_id} is off")

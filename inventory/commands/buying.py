@@ -68,11 +68,7 @@ def put_team(
     wish |= {"digest_over": digest_over, "digest_minutes": digest_minutes}
     terms = checked(wish, TeamTerms)
 
-    async def work(database: Database) -> None:
-        async with database.transaction() as session:
-            await put(session, _checked_code(code), terms, by=by_me(), now=now())
-
-    run(work)
+    in_one(lambda session: put(session, _checked_code(code), terms, by=by_me(), now=now()))
     typer.echo(f"team {code} is set")
 
 
@@ -81,11 +77,7 @@ def remove_team(code: Code) -> None:
     """Remove a team that no team, endpoint, rule or open alert names."""
     from inventory.alerting.teams import remove_team as remove
 
-    async def work(database: Database) -> None:
-        async with database.transaction() as session:
-            await remove(session, code, by=by_me(), now=now())
-
-    run(work)
+    in_one(lambda session: remove(session, code, by=by_me(), now=now()))
     typer.echo(f"team {code} is removed")
 
 
@@ -127,11 +119,7 @@ def put_supplier(
     wish = {"name": name, "lead_days": lead_days, "cover_days": cover_days}
     terms = checked(wish, SupplierTerms)
 
-    async def work(database: Database) -> None:
-        async with database.transaction() as session:
-            await put(session, _checked_code(code), terms, by=by_me(), now=now())
-
-    run(work)
+    in_one(lambda session: put(session, _checked_code(code), terms, by=by_me(), now=now()))
     typer.echo(f"supplier {code} is set")
 
 
@@ -140,11 +128,7 @@ def remove_supplier(code: Code) -> None:
     """Remove a supplier that no rule names and from whom no SKU is bought."""
     from inventory.alerting.suppliers import remove_supplier as remove
 
-    async def work(database: Database) -> None:
-        async with database.transaction() as session:
-            await remove(session, code, by=by_me(), now=now())
-
-    run(work)
+    in_one(lambda session: remove(session, code, by=by_me(), now=now()))
     typer.echo(f"supplier {code} is removed")
 
 
