@@ -18,6 +18,7 @@ from inventory.alerting import content, rules
 from inventory.desk import prices
 from inventory.models import Base
 from inventory.outgoing import endpoints
+from inventory.story import decisions
 from inventory.story.delay import Where
 from inventory.vocabulary import Kind
 from tests import documents
@@ -29,7 +30,7 @@ PACKAGES = (
     *("reconcile", "reports", "story"),
 )
 PYTHON = re.compile(r"[\w/.-]+\.py")
-STEP = re.compile(r'note\(\s*session,\s*[\w.]+,\s*"([a-z_]+)"')
+STEP = re.compile(r'(?:note\(\s*session,\s*[\w.]+,\s*|^STEP = )"([a-z_]+)"', re.MULTILINE)
 ALERT = re.compile(r'(?:ALERT = |call_person\(\s*session, |fire\(\s*session, kind=)"([a-z_]+)"')
 EVENT = re.compile(r'(?<!action=)"((?:shipping|reservation|listing|endpoint|alert)\.[a-z]+)"')
 
@@ -74,6 +75,7 @@ def test_the_desk_knows_every_step_of_a_case() -> None:
     steps = listed("docs/desk.md", "Step", "What happens")
     assert set(STEP.findall(desk)) <= steps
     assert {step for step in steps if f'"{step}"' not in desk} == set()
+    assert steps == decisions._WORDS.keys()
 
 
 def test_every_alert_is_in_a_guide() -> None:
